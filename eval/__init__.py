@@ -1,0 +1,1 @@
+"""Zero-shot scores of a trained student on held-out data."""

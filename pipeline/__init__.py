@@ -1,0 +1,1 @@
+"""The ground floor both stages share: config, samples and shards, seeded views, feature store."""

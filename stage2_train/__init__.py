@@ -1,0 +1,1 @@
+"""Stage 2: the student, its objectives and its trainer."""
