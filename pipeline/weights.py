@@ -1,0 +1,276 @@
+"""Weights files: where they come from, how they are read safely, and how they enter a module.
+
+    python -m pipeline.weights convert IN OUT
+
+rewrites a checkpoint that holds more than tensors (numpy numbers, an `argparse.Namespace`, as
+training scripts of the time saved them) as one that `torch.load(weights_only=True)` reads. It
+allows those types by name and nothing else, so no code from the file can run.
+"""
+
+import argparse
+import hashlib
+import os
+import pickle
+import pickletools
+import re
+import sys
+import zipfile
+from collections import deque
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from huggingface_hub import hf_hub_download
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+from pipeline.errors import UserError, exit_on_user_error
+
+HUB_SCHEME = "hf://"
+LEGACY_PICKLES = 5
+"""What torch's format before 1.6 begins with: magic, protocol, system, object, storage keys."""
+Ignored = Sequence[tuple[str, str]]
+"""Pairs of (shell-style pattern of tensor names, why those tensors are not wanted)."""
+
+
+def resolve_weights(spec: str) -> Path:
+    """Return the local file that `spec` names, downloading it into the hub's cache if need be.
+
+    `spec` is a path, or `hf://ORG/REPO[@REVISION]/FILE`, or `hf://datasets/ORG/REPO/FILE` for a
+    file in a dataset repository. `HF_ENDPOINT` and `HF_HOME` are honoured.
+    """
+    if spec.startswith(HUB_SCHEME):
+        return _download(spec)
+    path = Path(spec).expanduser()
+    if not path.is_file():
+        found = "a directory" if path.is_dir() else "nothing"
+        raise UserError(
+            f"{spec}: expected a weights file, found {found} there; "
+            "give the path of the published file or hf://ORG/REPO/FILE"
+        )
+    return path
+
+
+def _download(spec: str) -> Path:
+    parts = spec.removeprefix(HUB_SCHEME).split("/")
+    repo_type = "dataset" if parts[0] == "datasets" else None
+    parts = parts[1:] if repo_type else parts
+    if len(parts) < 3 or not all(parts):
+        raise UserError(f"{spec}: expected hf://ORG/REPO/FILE or hf://datasets/ORG/REPO/FILE")
+    repo, _, revision = parts[1].partition("@")
+    try:
+        return Path(
+            hf_hub_download(
+                f"{parts[0]}/{repo}",
+                "/".join(parts[2:]),
+                repo_type=repo_type,
+                revision=revision or None,
+                endpoint=os.environ.get("HF_ENDPOINT"),
+            )
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{spec}: could not be downloaded ({first_line(error)}); "
+            "check the name and HF_ENDPOINT, or download it yourself and give its path"
+        ) from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a `.safetensors` or torch checkpoint on the CPU, without running any code it holds.
+
+    The tensors of a zip-format checkpoint stay memory-mapped: they cost memory when used.
+    Raises `UserError` for a damaged file, for one that is no mapping, and for a pickle that asks
+    for code, naming what it asks for and the conversion command.
+    """
+    if path.suffix == ".safetensors":
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise UserError(_damaged(path, error)) from error
+    try:
+        mapped = zipfile.is_zipfile(path)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        raise UserError(_refused(path, error)) from error
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+        raise UserError(_damaged(path, error)) from error
+    if not isinstance(checkpoint, Mapping):
+        kind = type(checkpoint).__name__
+        raise UserError(f"{path}: expected a mapping of names to tensors, found a {kind}")
+    return dict(checkpoint)
+
+
+def nested(checkpoint: Mapping[str, Any], key: str, source: Path) -> dict[str, Tensor]:
+    """Return the tensors under the official nesting `checkpoint[key]`."""
+    inner = checkpoint.get(key)
+    if not isinstance(inner, Mapping):
+        found = ", ".join(list(checkpoint)[:4]) or "nothing"
+        raise UserError(
+            f"{source}: expected the weights under '{key}', found {found}; "
+            "is this the published file of this architecture?"
+        )
+    return dict(inner)
+
+
+def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Remove `prefix` from the names that start with it, such as DistributedDataParallel's."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_state(
+    module: nn.Module, tensors: Mapping[str, Tensor], source: Path, ignored: Ignored = ()
+) -> None:
+    """Load `tensors` into `module`, every tensor of either side accounted for.
+
+    A module built on the meta device gets float32 copies of the tensors as its own. Raises
+    `UserError` naming the first tensor that is missing, of another shape or unexpected.
+    """
+    wanted = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if not any(fnmatchcase(name, pattern) for pattern, _ in ignored)
+    }
+    difference = first_difference(module, wanted)
+    if difference is not None:
+        raise UserError(f"{source}: {difference}; is this the file of this architecture?")
+    on_meta = any(parameter.is_meta for parameter in module.parameters())
+    if on_meta:
+        wanted = {name: _own_float32(tensor) for name, tensor in wanted.items()}
+    module.load_state_dict(wanted, strict=True, assign=on_meta)
+
+
+def first_difference(module: nn.Module, tensors: Mapping[str, Tensor]) -> str | None:
+    """Describe the first tensor in which `tensors` and `module` differ, with both shapes."""
+    expected = module.state_dict()
+    for name, tensor in expected.items():
+        if name not in tensors:
+            return f"tensor '{name}' of shape {list(tensor.shape)} expected, found no such tensor"
+        found = list(tensors[name].shape)
+        if found != list(tensor.shape):
+            return f"tensor '{name}' of shape {list(tensor.shape)} expected, found shape {found}"
+    for name, tensor in tensors.items():
+        if name not in expected:
+            return f"no tensor '{name}' expected, found one of shape {list(tensor.shape)}"
+    return None
+
+
+def convert(source: Path, target: Path) -> None:
+    """Rewrite `source` with plain numbers, dicts and tensors only; see the module's manual."""
+    try:
+        with safe_globals(_harmless_types()):
+            checkpoint = torch.load(source, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{source}: holds more than tensors, numbers and settings ({_wants(source, error)}); "
+            "ask its authors for a file of plain tensors"
+        ) from error
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+        raise UserError(_damaged(source, error)) from error
+    partial = target.with_name(target.name + ".partial")
+    torch.save(_plain(checkpoint), partial)
+    partial.replace(target)
+
+
+def _harmless_types() -> list[Any]:
+    dtypes = [type(np.dtype(code)) for code in "?bBhHiIlLqQefd"]
+    scalar, rebuild = np._core.multiarray.scalar, np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+    renamed = [  # numpy 1 pickles call numpy._core by its former name
+        (scalar, "numpy.core.multiarray.scalar"),
+        (rebuild, "numpy.core.multiarray._reconstruct"),
+    ]
+    return [argparse.Namespace, np.dtype, np.ndarray, scalar, rebuild, *dtypes, *renamed]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, argparse.Namespace):
+        return _plain(vars(value))
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item) for item in value)
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _own_float32(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
+
+
+def _refused(path: Path, error: Exception) -> str:
+    if "Unsupported global" not in str(error) or _is_cut_short(path):
+        return _damaged(path, ValueError(_unpickler_says(error)))
+    return (
+        f"{path}: holds more than tensors ({_wants(path, error)}) and is not loaded as it is; "
+        f"convert it safely: python -m pipeline.weights convert {path} {path.stem}.plain.pt"
+    )
+
+
+def _wants(path: Path, error: Exception) -> str:
+    try:
+        names = get_unsafe_globals_in_checkpoint(path)
+    except ValueError:  # torch lists them for zip-format files only
+        names = []
+    return ", ".join(sorted(names)) or _unpickler_says(error)
+
+
+def _is_cut_short(path: Path) -> bool:
+    # a name cut in two looks like a wish for code; pickletools reads opcodes without running them
+    if zipfile.is_zipfile(path):
+        return False
+    with path.open("rb") as file:
+        try:
+            for _ in range(LEGACY_PICKLES):
+                if not file.peek(1):
+                    break
+                deque(pickletools.genops(file), maxlen=0)
+        except ValueError:
+            return True
+    return False
+
+
+def _unpickler_says(error: Exception) -> str:
+    # torch puts its cause in the middle of a page of advice
+    cause = re.search(
+        r"WeightsUnpickler error: (?:Unsupported global: GLOBAL )?(\S.*?) ?(?:was not|$)",
+        str(error),
+        re.M,
+    )
+    return cause.group(1) if cause else first_line(error)
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    size = path.stat().st_size if path.is_file() else 0
+    return (
+        f"{path}: expected a complete weights file, found a truncated or foreign one of {size} "
+        f"bytes ({first_line(error)}); download it again"
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.weights", description=__doc__)
+    command = parser.add_subparsers(required=True).add_parser("convert", help=convert.__doc__)
+    command.add_argument("source", type=Path)
+    command.add_argument("target", type=Path)
+    arguments = parser.parse_args(sys.argv[1:])
+    convert(arguments.source, arguments.target)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(_main)
