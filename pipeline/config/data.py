@@ -1,0 +1,77 @@
+"""What is cached: sources, seeded views, teachers, and which teacher sees which source."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Modality = Literal["image", "points"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceConfig:
+    """A dataset that `python -m pipeline.prepare --source NAME` turns into shards."""
+
+    modality: Modality
+    """What the student reads from it."""
+    converter: str
+    """File in pipeline/datasets/ that reads the official layout."""
+    raw: str
+    """Folder of the unchanged download."""
+    splits: tuple[str, ...] = ("train",)
+    """Splits to convert; only `train` is cached and trained on."""
+    prompts: str = "photo"
+    """Templates that turn its label names into sentences; a name in pipeline/prompts.py."""
+    samples_per_shard: int = 1000
+    """Samples in a tar; the last tar may be shorter."""
+    max_rejected: float = 0.01
+    """Share of unreadable samples above which the conversion stops with an error."""
+
+    def __post_init__(self) -> None:
+        if self.samples_per_shard < 1:
+            raise ValueError(f"samples_per_shard must be >= 1, found {self.samples_per_shard}")
+        if not 0 <= self.max_rejected <= 1:
+            raise ValueError(f"max_rejected must be within 0..1, found {self.max_rejected}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewsConfig:
+    """The seeded views that teachers and student share. The chains are the supplement's Table 1."""
+
+    count: int = 8
+    """Views per sample, K; epoch e trains on view e mod K."""
+    image_size: int = 224
+    """Side of the canonical image view in pixels."""
+    points: int = 8192
+    """Points of the canonical cloud."""
+    check_content: bool = True
+    """Recompute the view's content digest in stage 2, beside the always checked params digest."""
+
+    def __post_init__(self) -> None:
+        for name in ("count", "image_size", "points"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """A frozen specialist model; see `python -m stage1_extract --list`."""
+
+    arch: str
+    """Architecture name, or the path of a file that describes one."""
+    weights: str | None = None
+    """Path, `hf://repo/file` or open_clip tag; null where the arch brings its own."""
+    batch_size: int = 64
+    """Views per forward pass of the extraction."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be >= 1, found {self.batch_size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractionConfig:
+    """One feature store: a teacher over a source."""
+
+    teacher: str
+    """Name in `teachers`."""
+    source: str
+    """Name in `sources`."""

@@ -1,0 +1,57 @@
+"""Reads a params file strictly: unknown keys, wrong types and bad values are refused by name."""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from ruamel.yaml import YAML, YAMLError
+
+from pipeline.config.params import Params
+from pipeline.errors import UserError
+
+
+def load_params(path: str | Path = "params.yaml") -> Params:
+    """Read `path` (YAML 1.2, so that `2e-4` is a number) into `Params`.
+
+    Raises:
+        UserError: missing file, broken YAML, unknown key (with the nearest valid one), wrong type.
+    """
+    path = Path(path)
+    try:
+        raw = YAML(typ="safe", pure=True).load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such params file; name one with --params FILE") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    for problem in _unknown_keys(Params, raw, ""):
+        raise UserError(f"{path}: {problem}")
+    try:
+        return msgspec.convert(raw, Params)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _unknown_keys(declared: Any, value: Any, where: str) -> Iterator[str]:
+    """Walk `value` beside its declared type and name every key that no dataclass field has."""
+    declared = _dataclass_alternative(declared)
+    if dataclasses.is_dataclass(declared) and isinstance(value, Mapping):
+        hints = typing.get_type_hints(declared)
+        for key, child in value.items():
+            if key not in hints:
+                near = difflib.get_close_matches(str(key), hints, n=1, cutoff=0.0)[0]
+                yield f"unknown key '{where}{key}'; the nearest valid key is '{where}{near}'"
+            else:
+                yield from _unknown_keys(hints[key], child, f"{where}{key}.")
+    elif typing.get_origin(declared) is dict and isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _unknown_keys(typing.get_args(declared)[1], child, f"{where}{key}.")
+
+
+def _dataclass_alternative(declared: Any) -> Any:
+    """The dataclass in `SomeConfig | None`, otherwise `declared` itself."""
+    options = [arg for arg in typing.get_args(declared) if dataclasses.is_dataclass(arg)]
+    return options[0] if options and typing.get_origin(declared) is not dict else declared

@@ -1,0 +1,52 @@
+"""The whole of params.yaml."""
+
+from dataclasses import dataclass
+
+from pipeline.config.data import ExtractionConfig, SourceConfig, TeacherConfig, ViewsConfig
+from pipeline.config.evaluation import BenchmarkConfig
+from pipeline.config.student import StudentConfig
+from pipeline.config.train import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Every setting of a run; `dvc.yaml` names the parts each stage depends on."""
+
+    seed: int
+    """Seed of views, shard order and training; another seed is another cache."""
+    shards: str
+    """Folder or fsspec URL of the WebDataset shards."""
+    cache: str
+    """Folder of the feature stores."""
+    sources: dict[str, SourceConfig]
+    """Datasets by name."""
+    views: ViewsConfig
+    """Seeded views."""
+    teachers: dict[str, TeacherConfig]
+    """Frozen teachers by name."""
+    extract: dict[str, ExtractionConfig]
+    """Feature stores: which teacher runs over which source."""
+    student: StudentConfig
+    """The one encoder."""
+    train: TrainConfig
+    """Its training."""
+    benchmarks: dict[str, BenchmarkConfig]
+    """Its zero-shot benchmarks by name."""
+
+    def __post_init__(self) -> None:
+        """Names that point nowhere are found here, before anything runs."""
+        for name, store in self.extract.items():
+            _known(f"extract.{name}.teacher", store.teacher, self.teachers)
+            _known(f"extract.{name}.source", store.source, self.sources)
+        for extraction in self.train.teachers:
+            _known("train.teachers", extraction, self.extract)
+        for source in self.train.sources:
+            _known("train.sources", source, self.sources)
+        for name, benchmark in self.benchmarks.items():
+            _known(f"benchmarks.{name}.source", benchmark.source, self.sources)
+            _known(f"benchmarks.{name}.teacher", benchmark.teacher, self.teachers)
+
+
+def _known(where: str, name: str, table: dict) -> None:
+    if name not in table:
+        raise ValueError(f"{where} names '{name}', which is not one of {', '.join(table)}")

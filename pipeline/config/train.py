@@ -1,0 +1,70 @@
+"""Stage 2: what is trained on what, for how long, and how much each objective weighs."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveWeights:
+    """Weight of each loss part; 0 switches the part off. Formulas: stage2_train/objectives.py."""
+
+    text_binding: float = 1.0
+    """Soft binding of every modality to the texts of the batch."""
+    image_binding: float = 1.0
+    """Soft binding of every other modality to images: its paired ones and the batch's."""
+    anchor: float = 1.0
+    """The student's images follow CLIP's cached features of the same view."""
+    teacher_feature: float = 1.0
+    """1 - cosine between a projected student feature and the teacher's cached one."""
+    teacher_similarity: float = 1.0
+    """KL between similarities to the teacher's own class texts, where it has them."""
+    balance: float = 0.01
+    """Load balance over the experts."""
+    binding_temperature: float = 0.1
+    """tau_b: how far label meaning spreads a binding target; towards 0 it becomes one-hot."""
+    similarity_temperature: float = 0.05
+    """Temperature of the similarity distillation."""
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, found {getattr(self, name)}")
+        for name in ("binding_temperature", "similarity_temperature"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} must be > 0, found 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The supplement's Table 1, first block; the defaults are its values."""
+
+    out: str
+    """Run folder: checkpoints, logs, and the portable student."""
+    teachers: tuple[str, ...]
+    """Extractions (names in `extract`) whose stores are distilled; empty trains without."""
+    sources: dict[str, float]
+    """Weight of each source in a batch; sizes are the largest-remainder share of batch_size."""
+    epochs: int = 100
+    """Passes: an epoch is as many steps as the sources' samples fill batches."""
+    batch_size: int = 2048
+    """Samples of a step, all sources together."""
+    peak_lr: float = 2e-4
+    """Learning rate at the end of the warm-up."""
+    warmup_steps: int = 10_000
+    """Linear warm-up; a cosine to zero follows."""
+    betas: tuple[float, float] = (0.9, 0.98)
+    """AdamW momentum."""
+    weight_decay: float = 0.05
+    """Not on norms, biases and the logit scale."""
+    objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
+    """Weights of the loss parts."""
+    loader_threads: int = 2
+    """Threads that decode, augment and join while the student trains."""
+    checkpoint_every: int = 500
+    """Steps between checkpoints."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "loader_threads", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, found {getattr(self, name)}")
+        if not self.sources or min(self.sources.values()) <= 0:
+            raise ValueError("sources must name at least one source, each with a weight > 0")

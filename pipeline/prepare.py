@@ -1,0 +1,129 @@
+"""Turn a dataset's official layout into WebDataset shards.
+
+    python -m pipeline.prepare --source NAME [--raw DIR] [--params FILE]
+
+Writes <shards>/<source>/<split>/ with tars, index.json and rejected.jsonl. Samples are shuffled
+once by the run seed. An unreadable sample is never lost silently: it goes to rejected.jsonl with
+the reason, and more than `max_rejected` of them stop the conversion.
+"""
+
+import argparse
+import importlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+
+from rich.progress import track
+
+from pipeline.config import Params, SourceConfig, load_params
+from pipeline.datasets import RawDataset, RawItem
+from pipeline.errors import UserError, exit_on_user_error
+from pipeline.samples import UnreadableSample, decode_member
+from pipeline.shards import FORMAT, ShardIndex, ShardInfo, write_index, write_shard
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--source", required=True, help="name under `sources` in the params file")
+    parser.add_argument("--raw", help="folder of the raw download, instead of the params file's")
+    parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
+    arguments = parser.parse_args()
+    params = load_params(arguments.params)
+    if arguments.source not in params.sources:
+        raise UserError(f"--source {arguments.source}: expected one of {', '.join(params.sources)}")
+    source = params.sources[arguments.source]
+    for split in source.splits:
+        prepare(params, arguments.source, split, Path(arguments.raw or source.raw))
+
+
+def prepare(params: Params, name: str, split: str, raw: Path) -> ShardIndex:
+    """Convert one split; the finished folder replaces an older one in a single step."""
+    source = params.sources[name]
+    dataset = read_raw(source, raw, split)
+    final = Path(params.shards) / name / split
+    folder = final.with_name(f"{split}.partial")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rejected: list[dict[str, str]] = []
+    samples = _readable(_shuffled(dataset.items, params.seed), source, dataset, rejected)
+    shards: list[ShardInfo] = []
+    while chunk := list(islice(samples, source.samples_per_shard)):
+        shards.append(write_shard(folder / f"{len(shards):06d}.tar", chunk))
+    _report(final, folder, rejected, len(dataset.items), source.max_rejected)
+    index = ShardIndex(
+        format=FORMAT, dataset=name, split=split, modality=source.modality,
+        classes=dataset.classes, licence=dataset.licence, shards=shards,
+        samples_per_shard=source.samples_per_shard,
+        recipe={"converter": source.converter, "seed": params.seed},
+    )  # fmt: skip
+    write_index(folder, index)
+    shutil.rmtree(final, ignore_errors=True)
+    folder.replace(final)
+    print(f"{final}: {index.samples} samples in {len(shards)} shards, {len(rejected)} rejected")
+    return index
+
+
+def read_raw(source: SourceConfig, raw: Path, split: str) -> RawDataset:
+    """List a raw split through the source's converter in pipeline/datasets/."""
+    if not raw.is_dir():
+        raise UserError(
+            f"{raw}: raw data not found; download the dataset there or name its folder with --raw"
+        )
+    try:
+        converter = importlib.import_module(f"pipeline.datasets.{source.converter}")
+    except ModuleNotFoundError:
+        there = sorted(path.stem for path in Path(__file__).parent.glob("datasets/[a-z]*.py"))
+        raise UserError(
+            f"converter '{source.converter}' is not in pipeline/datasets/; there is: "
+            f"{', '.join(there)}"
+        ) from None
+    return converter.read(raw, split)
+
+
+def _shuffled(items: list[RawItem], seed: int) -> list[RawItem]:
+    """A random order that depends on the seed and the keys alone, not on the listing."""
+    return sorted(items, key=lambda item: blake2b(f"{seed}/{item.key}".encode()).digest())
+
+
+def _readable(
+    items: Iterable[RawItem],
+    source: SourceConfig,
+    dataset: RawDataset,
+    rejected: list[dict[str, str]],
+) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Read every item and decode what will be decoded later; the others go to `rejected`."""
+    for item in track(items, description=f"{source.converter}", transient=True):
+        try:
+            members = item.read()
+            for member in dataset.members:
+                decode_member(members, member)
+        except (UnreadableSample, OSError) as error:
+            rejected.append({"key": item.key, "reason": str(error)})
+        else:
+            yield item.key, members
+
+
+def _report(
+    final: Path, folder: Path, rejected: list[dict[str, str]], total: int, limit: float
+) -> None:
+    """Write rejected.jsonl; stop, with that file kept, where too many were rejected."""
+    lines = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in rejected)
+    (folder / "rejected.jsonl").write_text(lines)
+    if len(rejected) > limit * total:
+        raise UserError(
+            f"{folder}/rejected.jsonl: {len(rejected)} of {total} samples are unreadable, more "
+            f"than max_rejected={limit}; first: {rejected[0]['key']}: {rejected[0]['reason']}; "
+            f"mend the raw data or raise max_rejected ({final} was left as it was)"
+        )
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

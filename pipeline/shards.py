@@ -1,0 +1,128 @@
+"""WebDataset shards: byte-identical tars of a fixed number of samples, and their index."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import webdataset as wds
+import xxhash
+
+from pipeline.errors import UserError
+
+INDEX = "index.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardInfo:
+    """One tar."""
+
+    name: str
+    count: int
+    """Samples in it."""
+    bytes: int
+    xxh3: str
+    """xxh3-128 of the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardIndex:
+    """`index.json` of a prepared dataset split."""
+
+    format: int
+    dataset: str
+    split: str
+    modality: str
+    classes: list[str]
+    """Label names as the dataset spells them."""
+    licence: str
+    recipe: dict[str, Any]
+    """What determined the tars: converter, seed, samples per shard."""
+    samples_per_shard: int
+    shards: list[ShardInfo]
+
+    @property
+    def samples(self) -> int:
+        """Samples in all shards together."""
+        return sum(shard.count for shard in self.shards)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the feature store: every tar has room for `samples_per_shard`."""
+        return len(self.shards) * self.samples_per_shard
+
+    def row_slice(self, shard: int) -> slice:
+        """Rows of the feature store that belong to a shard, its unused room included."""
+        return slice(shard * self.samples_per_shard, (shard + 1) * self.samples_per_shard)
+
+
+def file_hash(path: Path) -> str:
+    """xxh3-128 of a file, hexadecimal."""
+    state = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            state.update(block)
+    return state.hexdigest()
+
+
+def write_shard(path: Path, samples: list[tuple[str, dict[str, bytes]]]) -> ShardInfo:
+    """Write one tar: times 0, fixed owner, members sorted; same samples, same bytes."""
+    partial = path.with_name(path.name + ".partial")
+    with wds.TarWriter(str(partial), encoder=False, mtime=0, format="GNU_FORMAT") as tar:
+        for key, members in samples:
+            tar.write({"__key__": key, **members})
+    partial.replace(path)
+    return ShardInfo(
+        name=path.name, count=len(samples), bytes=path.stat().st_size, xxh3=file_hash(path)
+    )
+
+
+def write_index(folder: Path, index: ShardIndex) -> None:
+    """Write `index.json`, the last step of a conversion."""
+    partial = folder / f"{INDEX}.partial"
+    partial.write_text(json.dumps(msgspec.to_builtins(index), indent=1) + "\n")
+    partial.replace(folder / INDEX)
+
+
+def read_index(folder: Path) -> ShardIndex:
+    """Read a split's `index.json`.
+
+    Raises:
+        UserError: it is missing, broken, or of another format.
+    """
+    path = folder / INDEX
+    mend = f"run: python -m pipeline.prepare --source {folder.parent.name}"
+    try:
+        index = msgspec.json.decode(path.read_bytes(), type=ShardIndex)
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found, the dataset is not prepared; {mend}") from None
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path}: {error}; {mend}") from None
+    if index.format != FORMAT:
+        raise UserError(f"{path}: expected format {FORMAT}, found {index.format}; {mend}")
+    return index
+
+
+def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Stream (key, members) from a tar; members stay bytes, nothing is unpacked to disk.
+
+    Raises:
+        UserError: the tar is missing, damaged, or holds another number of samples.
+    """
+    path = folder / shard.name
+    mend = f"run: python -m pipeline.prepare --source {folder.parent.name}"
+    if not path.exists():
+        raise UserError(f"{path}: missing shard, {shard.count} samples expected; {mend}")
+    count = 0
+    try:
+        for sample in wds.WebDataset(str(path), shardshuffle=False, empty_check=False):
+            members = {name: data for name, data in sample.items() if not name.startswith("__")}
+            yield sample["__key__"], members
+            count += 1
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: unreadable after {count} samples ({error}); {mend}") from None
+    if count != shard.count:
+        raise UserError(f"{path}: expected {shard.count} samples, found {count}; {mend}")

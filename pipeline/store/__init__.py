@@ -1,0 +1,15 @@
+"""The feature store: a teacher's features over the views of one dataset split, provably intact."""
+
+from pipeline.store.layout import store_path
+from pipeline.store.provenance import Provenance
+from pipeline.store.reader import FeatureStore, Plane
+from pipeline.store.writer import ShardFeatures, StoreWriter
+
+__all__ = [
+    "FeatureStore",
+    "Plane",
+    "Provenance",
+    "ShardFeatures",
+    "StoreWriter",
+    "store_path",
+]

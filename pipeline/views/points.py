@@ -1,0 +1,117 @@
+"""Point cloud views: ULIP's training augmentation in its order, to float32 [P, 3] or [P, 6].
+
+Order and values: salesforce/ULIP `data/dataset_3d.py` and `utils`, the reference [22] that the
+supplement names. RandPerturb is the small rotation; ULIP's jitter is defined there but not used.
+"""
+
+from dataclasses import dataclass
+
+import fpsample
+import numpy as np
+
+from pipeline.views.rng import ViewRng
+
+MAX_DROPOUT = 0.875
+SCALE = (0.8, 1.25)
+SHIFT = 0.1
+PERTURB_SIGMA, PERTURB_CLIP = 0.06, 0.18
+"""Radians."""
+
+POINTS_CHAIN = (
+    f"subset, unit sphere, RandDropout({MAX_DROPOUT}), RandScale{SCALE}, RandShift({SHIFT}), "
+    f"RandPerturb(sigma={PERTURB_SIGMA}, clip={PERTURB_CLIP}), RandRotate(y); v1"
+)
+
+
+@dataclass(frozen=True)
+class PointsParams:
+    """Everything random in a cloud's view."""
+
+    subset: np.ndarray
+    """Uint64 [2]: key of the random order in which the stored points are taken."""
+    dropped: np.ndarray
+    """Bool [P]: points that collapse onto the first one."""
+    scale: float
+    shift: np.ndarray
+    """[3]."""
+    perturb: np.ndarray
+    """[3] radians about x, y and z."""
+    rotate: float
+    """Radians about y, the up axis of ULIP's data."""
+
+
+@dataclass(frozen=True)
+class WholeParams:
+    """The evaluation view: nothing is random."""
+
+
+def sample_points(rng: ViewRng, count: int) -> PointsParams:
+    """Draw the chain of a view of `count` points, before the stored size is known."""
+    ratio = rng.uniform() * MAX_DROPOUT
+    return PointsParams(
+        dropped=rng.uniforms(count) <= ratio,
+        scale=rng.uniform(*SCALE),
+        shift=rng.uniforms(3, -SHIFT, SHIFT),
+        perturb=np.clip(PERTURB_SIGMA * rng.normals(3), -PERTURB_CLIP, PERTURB_CLIP),
+        rotate=rng.uniform() * 2 * np.pi,
+        subset=rng.raw(2),
+    )
+
+
+def apply_points(cloud: np.ndarray, params: object, count: int) -> np.ndarray:
+    """The canonical view float32 [count, 3|6] of a stored cloud [N, 3|6]; pure.
+
+    A cloud with fewer points repeats them. Colours, if any, stay as they are.
+    """
+    if isinstance(params, WholeParams):
+        return _normalised(cloud[_spread(cloud, count)])
+    assert isinstance(params, PointsParams)
+    points = _normalised(cloud[_random_subset(params.subset, len(cloud), count)])
+    points[params.dropped] = points[0]
+    xyz = points[:, :3] * np.float32(params.scale) + params.shift.astype(np.float32)
+    xyz = _times(xyz, _euler(params.perturb))
+    points[:, :3] = _times(xyz, _about_y(params.rotate))
+    return points
+
+
+def _random_subset(words: np.ndarray, stored: int, count: int) -> np.ndarray:
+    """Indices [count] into the stored points: a random order, cut short or run through again."""
+    order = np.argsort(np.random.Philox(key=words).random_raw(stored), kind="stable")
+    return np.resize(order, count)
+
+
+def _spread(cloud: np.ndarray, count: int) -> np.ndarray:
+    """Indices [count]: all points (repeated if there are too few), or the farthest from 0 on."""
+    if len(cloud) <= count:
+        return np.resize(np.arange(len(cloud)), count)
+    return fpsample.bucket_fps_kdline_sampling(cloud[:, :3], count, h=5, start_idx=0)
+
+
+def _normalised(cloud: np.ndarray) -> np.ndarray:
+    """ULIP's pc_norm in float64: centroid at the origin, farthest point at distance 1."""
+    points = cloud.astype(np.float32)
+    xyz = points[:, :3].astype(np.float64)
+    xyz -= xyz.mean(axis=0)
+    radius = np.sqrt((xyz**2).sum(axis=1).max())
+    points[:, :3] = xyz / (radius or 1.0)
+    return points
+
+
+def _times(xyz: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Rows times a 3x3 matrix without BLAS, whose rounding differs between machines."""
+    m = matrix.astype(np.float32)
+    return xyz[:, 0:1] * m[0] + xyz[:, 1:2] * m[1] + xyz[:, 2:3] * m[2]
+
+
+def _about_y(angle: float) -> np.ndarray:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+
+
+def _euler(angles: np.ndarray) -> np.ndarray:
+    """Rz Ry Rx, as ULIP's rotate_perturbation composes them."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
+    rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return rz @ ry @ rx

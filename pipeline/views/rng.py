@@ -1,0 +1,54 @@
+"""Counter-based randomness: a view's draws depend on (seed, key, view) and on nothing else.
+
+numpy promises that a bit generator's raw stream never changes, but not how its distributions
+consume it, so the distributions used by the views are derived here from `random_raw()`.
+"""
+
+from hashlib import blake2b
+
+import numpy as np
+
+EVALUATION = -1
+"""The view number that means: no randomness, centre crop."""
+
+
+class ViewRng:
+    """Draws of one view, from Philox keyed with blake2b("{seed}/{key}/{view}", 16 bytes).
+
+    `stream` separates independent chains of one view, such as a cloud and its paired image.
+    """
+
+    def __init__(self, seed: int, key: str, view: int, stream: str = "") -> None:
+        name = f"{seed}/{key}/{view}{'#' + stream if stream else ''}"
+        digest = blake2b(name.encode(), digest_size=16).digest()
+        self._bits = np.random.Philox(key=np.frombuffer(digest, dtype="<u8"))
+
+    def raw(self, size: int) -> np.ndarray:
+        """`size` raw draws, uint64 [size]."""
+        return self._bits.random_raw(size)
+
+    def uniforms(self, size: int, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+        """Float64 [size] uniform in [low, high): the upper 53 bits of a raw draw each."""
+        unit = (self.raw(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return low + (high - low) * unit
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
+        """One float uniform in [low, high)."""
+        return float(self.uniforms(1, low, high)[0])
+
+    def integer(self, high: int) -> int:
+        """One integer uniform in 0..high-1 (high below 2**32, so the bias is below 2**-32)."""
+        return (int(self.raw(1)[0]) * high) >> 64
+
+    def chance(self, probability: float) -> bool:
+        """True with the given probability."""
+        return self.uniform() < probability
+
+    def normals(self, size: int) -> np.ndarray:
+        """Standard normals, float64 [size], by the Box-Muller transform of two uniforms each."""
+        radius = np.sqrt(-2.0 * np.log(1.0 - self.uniforms(size)))
+        return radius * np.cos(2.0 * np.pi * self.uniforms(size))
+
+    def permutation(self, size: int) -> np.ndarray:
+        """A random order of 0..size-1, int64 [size]: the order of as many raw draws."""
+        return np.argsort(self.raw(size), kind="stable")
