@@ -1,0 +1,174 @@
+"""One frozen CLIP with its own preprocessing, tokenizer and activation, never random weights."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from open_clip.pretrained import _PRETRAINED
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from open_clip.transformer import QuickGELU
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from pipeline.errors import UserError
+from pipeline.openclip import OpenClip, load_openclip
+
+TINY = {
+    "embed_dim": 16,
+    "vision_cfg": {
+        "image_size": 32,
+        "layers": 1,
+        "width": 32,
+        "patch_size": 16,
+        "head_width": 16,
+    },
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+def _tiny_weights(path: Path, **overrides: object) -> Path:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        save_file(dict(open_clip.CLIP(**{**TINY, **overrides}).state_dict()), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _tiny_weights(tmp_path_factory.mktemp("tiny") / "open_clip_model.safetensors")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "tiny-arch.json").write_text(json.dumps(TINY))
+    open_clip.add_model_config(tmp_path / "tiny-arch.json")
+    tags = {
+        "openai": {**open_clip.get_pretrained_cfg("ViT-B-32", "openai"), "file": str(weights)},
+        "laion": {
+            **open_clip.get_pretrained_cfg("ViT-L-14", "laion2b_s32b_b82k"),
+            "file": str(weights),
+        },
+    }
+    monkeypatch.setitem(_PRETRAINED, "tiny-arch", tags)
+    return "tiny-arch"
+
+
+def _activation(clip: OpenClip) -> type[nn.Module]:
+    return type(clip.model.transformer.resblocks[0].mlp.gelu)
+
+
+def test_every_openai_tag_of_open_clip_asks_for_quick_gelu():
+    models = open_clip.list_pretrained_models_by_tag("openai")
+    assert "ViT-B-16" in models
+    assert all(open_clip.get_pretrained_cfg(name, "openai")["quick_gelu"] for name in models)
+
+
+def test_the_openai_tag_gets_quick_gelu_and_a_plain_file_the_archs_own(tiny, weights):
+    assert _activation(load_openclip(tiny, "openai")) is QuickGELU
+    assert _activation(load_openclip(tiny, str(weights))) is nn.GELU
+
+
+def test_the_constants_of_a_tag_win_over_the_defaults(tiny):
+    assert load_openclip(tiny, "laion").mean == (0.5, 0.5, 0.5)  # inception's, unlike its siblings
+    assert load_openclip(tiny, "openai").mean == open_clip.OPENAI_DATASET_MEAN
+
+
+def test_the_model_is_frozen_and_the_generator_untouched(tiny):
+    before = torch.random.get_rng_state()
+    clip = load_openclip(tiny, "openai")
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert not clip.model.training
+    assert not any(parameter.requires_grad for parameter in clip.model.parameters())
+
+
+@pytest.mark.parametrize("size", [(32, 32), (40, 56), (20, 20)])
+def test_preprocessing_equals_open_clips_own(tiny, size):
+    clip = load_openclip(tiny, "laion")
+    view = np.random.default_rng(0).integers(0, 256, (3, *size), dtype=np.uint8)
+    official = image_transform_v2(
+        PreprocessCfg(**open_clip.get_model_preprocess_cfg(clip.model)), is_train=False
+    )
+    expected = official(Image.fromarray(view.transpose(1, 2, 0)))
+    torch.testing.assert_close(clip.preprocess(view), expected, rtol=0, atol=0)
+
+
+def test_features_are_those_of_the_bare_model(tiny):
+    clip = load_openclip(tiny, "openai")
+    batch = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(clip.encode_image(batch), clip.model.encode_image(batch))
+    prompts = [f"a photo of {number}" for number in range(300)]
+    texts = clip.encode_text(prompts)
+    assert texts.shape == (300, clip.embed_dim) == (300, 16)
+    single = clip.model.encode_text(open_clip.tokenize(prompts[280:281]))
+    torch.testing.assert_close(texts[280:281], single)
+
+
+def _local_dir(folder: Path, weights: Path | None, **text: object) -> str:
+    config = {**TINY, "text_cfg": {**TINY["text_cfg"], **text}}
+    content = {"model_cfg": config, "preprocess_cfg": {"mean": [0.1, 0.2, 0.3]}}
+    (folder / "open_clip_config.json").write_text(json.dumps(content))
+    if weights:
+        (folder / "open_clip_model.safetensors").write_bytes(weights.read_bytes())
+    return f"local-dir:{folder}"
+
+
+def test_a_local_directory_brings_weights_and_constants(tmp_path, weights):
+    clip = load_openclip(_local_dir(tmp_path, weights))
+    assert clip.mean == (0.1, 0.2, 0.3)
+    assert clip.weights == tmp_path / "open_clip_model.safetensors"
+
+
+def test_a_relative_bpe_path_is_of_the_local_directory(tmp_path):
+    merges = "\n".join(["#version", "a b</w>", "c d</w>"])
+    (tmp_path / "bpe.txt.gz").write_bytes(gzip.compress(merges.encode()))
+    text = {**TINY["text_cfg"], "vocab_size": 516}  # 2 x 256 bytes, 2 merges, start and end
+    weights = _tiny_weights(tmp_path / "w.safetensors", text_cfg=text)
+    arch = _local_dir(
+        tmp_path, weights, vocab_size=516, tokenizer_kwargs={"bpe_path": "bpe.txt.gz"}
+    )
+    clip = load_openclip(arch)
+    assert clip.tokenizer(["ab cd"])[0, :4].tolist() == [514, 512, 513, 515]
+    assert clip.encode_text(["ab cd"]).shape == (1, 16)
+
+
+def test_a_tokenizer_that_outgrows_the_model_is_refused(tmp_path):
+    text = {**TINY["text_cfg"], "vocab_size": 516}
+    weights = _tiny_weights(tmp_path / "w.safetensors", text_cfg=text)
+    with pytest.raises(UserError, match="tokenizer knows 49408 tokens, the model 516"):
+        load_openclip(_local_dir(tmp_path, weights, vocab_size=516))
+
+
+@pytest.mark.parametrize(
+    ("arch", "weights", "message"),
+    [
+        ("ViT-B16", "openai", "unknown open_clip model 'ViT-B16'; did you mean 'ViT-B-16'"),
+        ("ViT-B-16", "opnai", "did you mean 'openai'"),
+        ("ViT-B-16", None, "ViT-B-16 needs weights: an open_clip tag"),
+        ("ViT-B-16", "some/where.pt", "some/where.pt: expected a weights file, found nothing"),
+        ("local-dir:nowhere", None, "nowhere/open_clip_config.json: no such file"),
+        ("local-dir:nowhere", "openai", "brings its own"),
+    ],
+)
+def test_what_is_missing_or_misspelt_is_one_line(arch, weights, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_openclip(arch, weights)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_local_directory_without_weights_is_never_random(tmp_path):
+    with pytest.raises(UserError, match="open_clip_model.safetensors: no such file"):
+        load_openclip(_local_dir(tmp_path, None))
+
+
+def test_weights_of_another_architecture_name_the_first_tensor(tiny, tmp_path):
+    other = _tiny_weights(tmp_path / "other.safetensors", embed_dim=8)
+    with pytest.raises(UserError, match=r"'text_projection' of shape \[32, 16\].*\[32, 8\]"):
+        load_openclip(tiny, str(other))
+    (tmp_path / "cut.safetensors").write_bytes(other.read_bytes()[:500])
+    with pytest.raises(UserError, match="cut.safetensors: expected a complete weights file"):
+        load_openclip(tiny, str(tmp_path / "cut.safetensors"))
