@@ -1,0 +1,71 @@
+"""CLIP: any open_clip model, for images, for video clips frame by frame, and for text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.openclip import OpenClip, load_openclip
+from stage1_extract.teachers.protocol import Card, Described, Teacher
+
+ANY_MODEL = "any open_clip model"
+CARDS = (
+    Card(
+        name="clip",
+        arch=ANY_MODEL,
+        modality="image",
+        dim=0,
+        text_space="its own text tower",
+        weights="an open_clip tag such as openai, or its file",
+        licence="code MIT; weights: per open_clip tag (openai MIT)",
+        source="github.com/mlfoundations/open_clip",
+        preprocessing="",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ClipTeacher(Described):
+    """Image features of a frozen CLIP; a clip's feature is the mean of its frames'."""
+
+    card: Card
+    weights: Path
+    clip: OpenClip
+
+    def preprocess(self, view: np.ndarray) -> Tensor:
+        """Turn uint8 [3, H, W] or [T, 3, H, W] into float32 [3, S, S] or [T, 3, S, S]."""
+        if view.ndim == 4:
+            return torch.stack([self.clip.preprocess(frame) for frame in view])
+        return self.clip.preprocess(view)
+
+    def encode(self, batch: Tensor) -> Tensor:
+        """Return features float32 [B, dim] of images [B, 3, S, S] or clips [B, T, 3, S, S]."""
+        if batch.ndim == 5:
+            return self.clip.encode_image(batch.flatten(0, 1)).unflatten(0, batch.shape[:2]).mean(1)
+        return self.clip.encode_image(batch)
+
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """Return features float32 [C, dim] of prompts."""
+        return self.clip.encode_text(prompts)
+
+
+def load(arch: str, weights: str | None, device: str) -> Teacher:
+    """Load an open_clip model by name, or `local-dir:PATH`; see `pipeline.openclip`."""
+    if arch == ANY_MODEL:
+        raise UserError("teacher 'clip' needs an arch: an open_clip model name or local-dir:PATH")
+    clip = load_openclip(arch, weights, device)
+    card = replace(
+        CARDS[0],
+        arch=arch,
+        dim=clip.embed_dim,
+        text_space=f"open_clip {arch}",
+        preprocessing=(
+            f"{clip.resize_mode} resize and centre crop to {clip.image_size} "
+            f"({clip.interpolation}) unless of that size; /255, mean {clip.mean}, std {clip.std}"
+        ),
+    )
+    return ClipTeacher(card, clip.weights, clip)
