@@ -16,12 +16,13 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import track
 
 from pipeline.config import Params, SourceConfig, load_params
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.samples import UnreadableSample, decode_member
+from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import FORMAT, ShardIndex, ShardInfo, write_index, write_shard
 
 
@@ -53,15 +54,16 @@ def prepare(params: Params, name: str, split: str, raw: Path) -> ShardIndex:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     rejected: list[dict[str, str]] = []
-    samples = _readable(_shuffled(dataset.items, params.seed), source, dataset, rejected)
+    captions: set[str] = set()
+    samples = _readable(_shuffled(dataset.items, params.seed), dataset, rejected, captions)
     shards: list[ShardInfo] = []
     while chunk := list(islice(samples, source.samples_per_shard)):
         shards.append(write_shard(folder / f"{len(shards):06d}.tar", chunk))
     _report(final, folder, rejected, len(dataset.items), source.max_rejected)
     index = ShardIndex(
         format=FORMAT, dataset=name, split=split, modality=source.modality,
-        classes=dataset.classes, licence=dataset.licence, shards=shards,
-        samples_per_shard=source.samples_per_shard,
+        classes=dataset.classes, captions=sorted(captions), licence=dataset.licence,
+        samples_per_shard=source.samples_per_shard, shards=shards,
         recipe={"converter": source.converter, "seed": params.seed},
     )  # fmt: skip
     write_index(folder, index)
@@ -95,16 +97,18 @@ def _shuffled(items: list[RawItem], seed: int) -> list[RawItem]:
 
 def _readable(
     items: Iterable[RawItem],
-    source: SourceConfig,
     dataset: RawDataset,
     rejected: list[dict[str, str]],
+    captions: set[str],
 ) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Read every item and decode what will be decoded later; the others go to `rejected`."""
-    for item in track(items, description=f"{source.converter}", transient=True):
+    console = Console(stderr=True)
+    for item in track(items, "samples", console=console, disable=not console.is_terminal):
         try:
             members = item.read()
             for member in dataset.members:
                 decode_member(members, member)
+            captions.update(decode_text(members).label_texts)
         except (UnreadableSample, OSError) as error:
             rejected.append({"key": item.key, "reason": str(error)})
         else:

@@ -27,6 +27,11 @@ class SampleText:
     """Indices into the dataset's classes; empty where there is only a caption."""
     captions: tuple[str, ...]
 
+    @property
+    def label_texts(self) -> tuple[str, ...]:
+        """Captions that stand in for a label; none where there is one."""
+        return () if self.labels else self.captions
+
 
 def decode_member(sample: Mapping[str, bytes], member: str) -> Any:
     """Decode `image` (PIL RGB) or `points` (float32 [N, 3|6]) of a sample.
@@ -41,10 +46,20 @@ def decode_member(sample: Mapping[str, bytes], member: str) -> Any:
 
 
 def decode_text(sample: Mapping[str, bytes]) -> SampleText:
-    """Labels of `meta.json` and captions of `text.json`; both members may be missing."""
-    meta = json.loads(sample.get("meta.json", b"{}"))
-    text = json.loads(sample.get("text.json", b"{}"))
-    return SampleText(tuple(meta.get("labels", ())), tuple(text.get("captions", ())))
+    """Labels of `meta.json` and captions of `text.json`.
+
+    Raises:
+        UnreadableSample: neither a label nor a caption.
+    """
+    try:
+        meta = json.loads(sample.get("meta.json", b"{}"))
+        text = json.loads(sample.get("text.json", b"{}"))
+        words = SampleText(tuple(meta.get("labels", ())), tuple(text.get("captions", ())))
+    except (ValueError, AttributeError) as error:
+        raise UnreadableSample(f"meta.json or text.json: not a JSON object ({error})") from None
+    if not words.labels and not words.captions:
+        raise UnreadableSample("neither a label in meta.json nor a caption in text.json")
+    return words
 
 
 def decode_image(data: bytes) -> Image.Image:

@@ -38,6 +38,8 @@ class ShardIndex:
     modality: str
     classes: list[str]
     """Label names as the dataset spells them."""
+    captions: list[str]
+    """Sorted captions of the samples without a label: their label texts."""
     licence: str
     recipe: dict[str, Any]
     """What determined the tars: converter, seed, samples per shard."""

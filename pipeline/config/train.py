@@ -43,6 +43,8 @@ class TrainConfig:
     """Extractions (names in `extract`) whose stores are distilled; empty trains without."""
     sources: dict[str, float]
     """Weight of each source in a batch; sizes are the largest-remainder share of batch_size."""
+    anchor: str = "clip"
+    """Teacher whose cached image features are anchors; it must be the student's own CLIP."""
     epochs: int = 100
     """Passes: an epoch is as many steps as the sources' samples fill batches."""
     batch_size: int = 2048

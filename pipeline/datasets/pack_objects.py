@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.datasets.pack import LICENCE, PackZip, classes, described, records
 
-PAIRED_CAMERA = "0"
+PAIRED_CAMERA = "front"
 
 
 def read(raw: Path, split: str) -> RawDataset:

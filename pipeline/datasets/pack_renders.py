@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.datasets.pack import LICENCE, PackZip, classes, described, records
 
-CAMERAS = ("0", "1", "2", "3")
+CAMERAS = ("front", "right", "back", "left")
 
 
 def read(raw: Path, split: str) -> RawDataset:

@@ -84,7 +84,7 @@ def _spread(cloud: np.ndarray, count: int) -> np.ndarray:
     """Indices [count]: all points (repeated if there are too few), or the farthest from 0 on."""
     if len(cloud) <= count:
         return np.resize(np.arange(len(cloud)), count)
-    return fpsample.bucket_fps_kdline_sampling(cloud[:, :3], count, h=5, start_idx=0)
+    return fpsample.fps_sampling(cloud[:, :3], count, start_idx=0)
 
 
 def _normalised(cloud: np.ndarray) -> np.ndarray:

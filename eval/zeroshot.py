@@ -1,0 +1,144 @@
+"""Zero-shot classification of held-out data, beside chance and the specialist teachers.
+
+    python -m eval.zeroshot --ckpt runs/demo/student
+    python -m eval.zeroshot --ckpt runs/demo/student --benchmark points
+
+Benchmarks stand under `benchmarks` in the params file. Writes to <ckpt>/../zeroshot/: metrics.json,
+and for each benchmark a per-class table, the predictions and the confusion plot.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from eval.classification import ClassificationScores, majority_share, zero_shot_scores
+from eval.encode import LabelledViews, encode_views, labelled_views
+from eval.figures import plot_confusion, write_per_class, write_predictions
+from pipeline.config import Params, load_params
+from pipeline.device import default_device
+from pipeline.errors import UserError, exit_on_user_error
+from pipeline.prompts import class_embeddings, templates
+from stage1_extract.teachers import load_teacher
+from stage2_train.student import Student
+
+
+@dataclass(frozen=True)
+class BenchmarkScores:
+    """One line of the score table."""
+
+    data: LabelledViews
+    student: ClassificationScores
+    teacher: ClassificationScores | None
+    """None where the teacher has no text space to classify in."""
+
+    def metrics(self) -> dict[str, float | int]:
+        """Scalars for metrics.json."""
+        values: dict[str, float | int] = {
+            "samples": len(self.data.labels),
+            "chance": round(1 / len(self.data.index.classes), 4),
+            "majority": round(majority_share(self.data.labels), 4),
+            "student_top1": round(self.student.top1, 4),
+            "student_top5": round(self.student.top5, 4),
+        }
+        if self.teacher is not None:
+            values["teacher_top1"] = round(self.teacher.top1, 4)
+        return values
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.zeroshot",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--ckpt", required=True, type=Path, help="folder of a portable student")
+    parser.add_argument("--benchmark", nargs="+", help="names under `benchmarks`; default: all")
+    parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
+    arguments = parser.parse_args()
+    params = load_params(arguments.params)
+    names = arguments.benchmark or list(params.benchmarks)
+    for name in names:
+        if name not in params.benchmarks:
+            raise UserError(f"--benchmark {name}: expected one of {', '.join(params.benchmarks)}")
+    student = Student.load(arguments.ckpt, device=default_device()).eval()
+    out = arguments.ckpt.parent / "zeroshot"
+    out.mkdir(parents=True, exist_ok=True)
+    scores = {name: score(params, name, student) for name in names}
+    for name, result in scores.items():
+        write(out, name, result)
+    metrics = {name: result.metrics() for name, result in scores.items()}
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    Console(width=100).print(score_table(params, scores))
+
+
+@torch.no_grad()
+def score(params: Params, name: str, student: Student) -> BenchmarkScores:
+    """Score the student, and the benchmark's teacher where it can classify."""
+    benchmark = params.benchmarks[name]
+    data = labelled_views(params, benchmark.source, benchmark.split)
+    prompts = templates(params.sources[benchmark.source].prompts)
+    classes = data.index.classes
+    features = encode_views(
+        data.views, torch.from_numpy, lambda batch: student.encode(data.modality, batch)
+    )
+    embeddings = class_embeddings(student.encode_text, classes, prompts)
+    return BenchmarkScores(
+        data,
+        zero_shot_scores(features, embeddings, data.labels),
+        _teacher_scores(params, benchmark.teacher, data, prompts),
+    )
+
+
+def _teacher_scores(
+    params: Params, name: str, data: LabelledViews, prompts: tuple[str, ...]
+) -> ClassificationScores | None:
+    config = params.teachers[name]
+    teacher = load_teacher(name, weights=config.weights, arch=config.arch, device=default_device())
+    filled = [prompt.format(label) for label in data.index.classes for prompt in prompts]
+    texts = teacher.encode_text(filled)
+    if texts is None:
+        return None
+    embeddings = class_embeddings(lambda _: texts, data.index.classes, prompts)
+    features = encode_views(data.views, teacher.preprocess, teacher.encode)
+    return zero_shot_scores(features, embeddings, data.labels)
+
+
+def write(out: Path, name: str, result: BenchmarkScores) -> None:
+    """Write one benchmark's table, predictions and plot."""
+    classes, labels = result.data.index.classes, result.data.labels
+    columns = {"student": result.student.per_class}
+    if result.teacher is not None:
+        columns["teacher"] = result.teacher.per_class
+    write_per_class(out / f"{name}_per_class.csv", classes, labels, columns)
+    write_predictions(out / f"{name}_predictions.csv", classes, labels, result.student.predictions)
+    title = f"{name}: student, {len(labels)} held-out samples, top-1 {result.student.top1:.1%}"
+    plot_confusion(
+        out / f"{name}_confusion.png", classes, labels, result.student.predictions, title
+    )
+
+
+def score_table(params: Params, scores: dict[str, BenchmarkScores]) -> Table:
+    """The printed table, top-1 in per cent."""
+    table = Table(title="Zero-shot top-1 on held-out samples (%)")
+    for column in ("benchmark", "samples", "classes", "chance", "majority", "teacher", "student"):
+        table.add_column(column, justify="left" if column == "benchmark" else "right")
+    for name, result in scores.items():
+        teacher = params.benchmarks[name].teacher
+        own = f"{100 * result.teacher.top1:.1f} ({teacher})" if result.teacher else f"- ({teacher})"
+        classes = len(result.data.index.classes)
+        table.add_row(
+            name, str(len(result.data.labels)), str(classes), f"{100 / classes:.1f}",
+            f"{100 * majority_share(result.data.labels):.1f}", own,
+            f"{100 * result.student.top1:.1f}",
+        )  # fmt: skip
+    return table
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

@@ -1,0 +1,83 @@
+"""The student: which frozen CLIP, which modalities, how many experts of what rank."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertCounts:
+    """LoRA experts in every block."""
+
+    shared: int = 2
+    """Experts that every modality sees."""
+    owned: int = 2
+    """Experts of each modality's own."""
+
+    def __post_init__(self) -> None:
+        if min(self.shared, self.owned) < 0 or self.visible < 1:
+            raise ValueError(
+                "experts must be >= 0 and at least one must be seen, "
+                f"found shared {self.shared}, owned {self.owned}"
+            )
+
+    @property
+    def visible(self) -> int:
+        """Experts that a sample's tokens choose from; independent of the number of modalities."""
+        return self.shared + self.owned
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointsConfig:
+    """Point cloud tokens: groups around farthest points, each through a mini-PointNet."""
+
+    groups: int = 512
+    """Tokens of a cloud: centres drawn by farthest point sampling (supplement 2.1)."""
+    group_size: int = 32
+    """Nearest points of each centre, itself included (supplement 2.1)."""
+    widths: tuple[int, int, int] = (128, 256, 512)
+    """Mini-PointNet: point -> w0 -> w1, joined with the group's maximum, -> w2 -> w1, maximum."""
+
+    def __post_init__(self) -> None:
+        if min(self.groups, self.group_size, *self.widths) < 1:
+            raise ValueError(f"groups, group_size and widths must be >= 1, found {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentConfig:
+    """One CLIP ViT, frozen, with trainable tokenizers and modality-aware LoRA experts."""
+
+    modalities: tuple[str, ...]
+    """What the student encodes; names of `stage2_train.tokenizers`."""
+    arch: str = "ViT-B-16"
+    """open_clip model name, or `local-dir:PATH`."""
+    weights: str | None = "openai"
+    """open_clip tag or a file; null where `arch` is a folder that brings its own."""
+    experts: ExpertCounts = field(default_factory=ExpertCounts)
+    """LoRA experts in every block."""
+    top_k: int = 2
+    """Experts a token uses, out of those it sees."""
+    rank: int = 4
+    """Rank of each expert's low-rank pairs."""
+    lora_alpha: float = 8.0
+    """An expert's output is scaled by lora_alpha / rank."""
+    adapt_attention: bool = False
+    """Experts on the attention's in and out projections too, besides the MLP's."""
+    projector: Literal["linear", "mlp"] = "mlp"
+    """Head towards each teacher's space (supplement, Table 2)."""
+    points: PointsConfig = field(default_factory=PointsConfig)
+    """Point cloud tokenizer."""
+
+    def __post_init__(self) -> None:
+        if not self.modalities or len(set(self.modalities)) < len(self.modalities):
+            raise ValueError(f"modalities must be distinct, at least one, found {self.modalities}")
+        if not 1 <= self.top_k <= self.experts.visible:
+            raise ValueError(
+                f"top_k must be from 1 to the {self.experts.visible} experts a token sees "
+                f"(shared + owned), found {self.top_k}"
+            )
+        if self.rank < 1:
+            raise ValueError(f"rank must be >= 1, found {self.rank}")
+        if self.lora_alpha <= 0:
+            raise ValueError(f"lora_alpha must be > 0, found {self.lora_alpha}")
+        if self.projector not in ("linear", "mlp"):
+            raise ValueError(f"projector must be 'linear' or 'mlp', found '{self.projector}'")

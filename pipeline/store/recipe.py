@@ -1,0 +1,38 @@
+"""What determines a store's numbers, put together in one place for both stages."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.openclip import DIR_CONFIG, LOCAL_DIR
+from pipeline.shards import ShardIndex
+from pipeline.views import ViewMaker
+from pipeline.weights import file_sha256
+
+
+def architecture(arch: str) -> dict[str, str]:
+    """A teacher's architecture, with the content of the file that describes it, if one does."""
+    path = Path(arch.removeprefix(LOCAL_DIR))
+    path = path / DIR_CONFIG if arch.startswith(LOCAL_DIR) else path
+    return {"arch": arch} | ({"arch_sha256": file_sha256(path)} if path.is_file() else {})
+
+
+def store_recipe(
+    teacher: Mapping[str, str], maker: ViewMaker, index: ShardIndex, prompts: str
+) -> dict[str, Any]:
+    """The content of `Provenance.determines`.
+
+    Args:
+        teacher: name, architecture, modality, weights_sha256, preprocessing (stage 1), or the
+            part of them that a reader can know (stage 2).
+        maker: chain, sizes and seed of the views.
+        index: the dataset split; its tars' hashes stand in the markers, tar by tar.
+        prompts: template list of the label texts.
+    """
+    return {
+        "teacher": dict(teacher),
+        "views": maker.recipe(),
+        "source": {"dataset": index.dataset, "split": index.split, "modality": index.modality},
+        "text": {"prompts": prompts},
+        "storage": {"dtype": "float16"},
+    }

@@ -1,0 +1,65 @@
+"""Stage 1: run a frozen teacher once over the seeded views and fill its feature stores.
+
+    python -m stage1_extract --teacher ulip                     every source it is paired with
+    python -m stage1_extract --teacher clip --source renders    one of them
+    python -m stage1_extract --list                             the teachers there are
+
+Pairs of teacher and source stand under `extract` in the params file. An interrupted run is
+resumed by running it again: finished tars are kept, a changed recipe goes to a store of its own.
+"""
+
+import argparse
+
+from pipeline.config import Params, load_params
+from pipeline.device import default_device
+from pipeline.errors import UserError, exit_on_user_error
+from stage1_extract.extraction import Extraction
+from stage1_extract.progress import ExtractionProgress
+from stage1_extract.teachers import load_teacher
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stage1_extract",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--teacher", required=True, help="name under `teachers`")
+    parser.add_argument("--source", nargs="+", help="names under `sources`; default: all paired")
+    parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
+    arguments = parser.parse_args()
+    params = load_params(arguments.params)
+    names = select_extractions(params, arguments.teacher, arguments.source)
+    config = params.teachers[arguments.teacher]
+    teacher = load_teacher(
+        arguments.teacher, weights=config.weights, arch=config.arch, device=default_device()
+    )
+    for name in names:
+        extraction = Extraction(params, name, teacher)
+        if extraction.writer.set_aside:
+            print(f"another recipe's store was kept as {extraction.writer.set_aside}")
+        with ExtractionProgress(name) as progress:
+            failed = extraction.run(progress)
+        print(progress.summary() + (f", {len(failed)} failed: {failed[:5]}" if failed else ""))
+
+
+def select_extractions(params: Params, teacher: str, sources: list[str] | None) -> list[str]:
+    """Names under `extract` of a teacher and, if given, of some sources.
+
+    Raises:
+        UserError: there is no such pair.
+    """
+    if teacher not in params.teachers:
+        raise UserError(f"--teacher {teacher}: expected one of {', '.join(params.teachers)}")
+    pairs = {pair.source: name for name, pair in params.extract.items() if pair.teacher == teacher}
+    for source in sources or []:
+        if source not in pairs:
+            raise UserError(
+                f"--source {source}: `extract` pairs {teacher} with {', '.join(pairs) or 'nothing'}"
+            )
+    return [pairs[source] for source in sources or pairs]
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

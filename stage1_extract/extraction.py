@@ -1,0 +1,145 @@
+"""The extraction loop: tar -> decoded once -> K views -> teacher -> one shard of the store."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.config import Params
+from pipeline.prefetch import prefetched_map
+from pipeline.prompts import class_embeddings, templates
+from pipeline.samples import UnreadableSample, decode_member
+from pipeline.shards import ShardIndex, read_index, read_shard
+from pipeline.store import Provenance, ShardFeatures, StoreWriter, store_path
+from pipeline.store.recipe import store_recipe
+from pipeline.views import ViewMaker, chain_for
+from pipeline.views.digest import key_digest
+from stage1_extract.progress import ExtractionProgress
+from stage1_extract.teachers.protocol import Teacher
+
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+LOOKAHEAD = 64
+"""Samples decoded ahead of the teacher."""
+DECODING_THREADS = 2
+
+
+@dataclass(frozen=True)
+class PreparedSample:
+    """All K views of one sample, ready for the teacher."""
+
+    shard: int
+    key: str
+    inputs: Tensor | None
+    """[K, ...] teacher inputs; None if the sample could not be used."""
+    params_digest: list[int]
+    view_digest: list[int]
+
+
+class Extraction:
+    """One teacher over one source's training split."""
+
+    def __init__(self, params: Params, name: str, teacher: Teacher) -> None:
+        config = params.extract[name]
+        source = params.sources[config.source]
+        self.teacher = teacher
+        self.batch_size = params.teachers[config.teacher].batch_size
+        self.views = params.views.count
+        self.folder = Path(params.shards) / config.source / "train"
+        self.index: ShardIndex = read_index(self.folder)
+        self.maker = ViewMaker(
+            chain_for(source.modality, teacher.modality), params.seed, params.views
+        )
+        self.prompts = templates(source.prompts)
+        self.writer = StoreWriter(
+            store_path(params.cache, config.teacher, config.source, "train"),
+            Provenance(
+                determines=store_recipe(teacher.provenance, self.maker, self.index, source.prompts),
+                notes={"licence": teacher.licence, "source": teacher.source},
+            ),
+            self.index,
+            views=self.views,
+            dim=teacher.dim,
+        )
+
+    def run(self, progress: ExtractionProgress) -> list[str]:
+        """Extract what is missing; return the keys of the samples that could not be used."""
+        self._write_text()
+        pending = self.writer.pending()
+        progress.start(self.index, pending)
+        failed: list[str] = []
+        with ThreadPoolExecutor(DECODING_THREADS) as threads:
+            samples = prefetched_map(threads, self._prepare, self._members(pending), LOOKAHEAD)
+            for shard, group in groupby(samples, key=lambda sample: sample.shard):
+                features = self._encode(list(group), progress)
+                self.writer.write(shard, features)
+                failed += features.failed
+                progress.shard_written(features.features.nbytes)
+        return failed
+
+    def _members(self, pending: list[int]) -> Iterator[tuple[int, str, dict[str, bytes]]]:
+        for shard in pending:
+            for key, members in read_shard(self.folder, self.index.shards[shard]):
+                yield shard, key, members
+
+    def _prepare(self, task: tuple[int, str, dict[str, bytes]]) -> PreparedSample:
+        """Decode once, make every view, and let the teacher preprocess it."""
+        shard, key, members = task
+        try:
+            decoded = decode_member(members, self.maker.chain.member)
+        except UnreadableSample:
+            return PreparedSample(shard, key, None, [0] * self.views, [0] * self.views)
+        views = [self.maker(decoded, key, view) for view in range(self.views)]
+        return PreparedSample(
+            shard,
+            key,
+            torch.stack([self.teacher.preprocess(view.array) for view in views]),
+            [view.params_digest for view in views],
+            [view.content_digest for view in views],
+        )
+
+    def _encode(self, samples: list[PreparedSample], progress: ExtractionProgress) -> ShardFeatures:
+        """Encode one tar in batches that depend on the tar alone, so that a re-run repeats them."""
+        features = np.full((len(samples), self.views, self.teacher.dim), np.nan, dtype=np.float16)
+        usable = [row for row, sample in enumerate(samples) if sample.inputs is not None]
+        rows_per_batch = max(1, self.batch_size // self.views)
+        for start in range(0, len(usable), rows_per_batch):
+            rows = usable[start : start + rows_per_batch]
+            batch = torch.cat([_present(samples[row].inputs) for row in rows])
+            encoded = self.teacher.encode(batch).cpu().numpy()
+            features[rows] = _as_float16(encoded).reshape(len(rows), self.views, -1)
+            progress.samples_done(len(rows))
+        bad = ~np.isfinite(features).all(axis=(1, 2))
+        features[bad] = np.nan
+        return ShardFeatures(
+            features=features,
+            params_digest=np.array([s.params_digest for s in samples], dtype=np.uint64),
+            view_digest=np.array([s.view_digest for s in samples], dtype=np.uint64),
+            key_hash=np.array([key_digest(s.key) for s in samples], dtype=np.uint64),
+            failed=[sample.key for sample, is_bad in zip(samples, bad.tolist()) if is_bad],
+        )
+
+    def _write_text(self) -> None:
+        if self.writer.has_text() or not self.index.classes:
+            return
+        if self.teacher.encode_text([self.index.classes[0]]) is None:
+            return
+        text = class_embeddings(self._encode_text, self.index.classes, self.prompts)
+        self.writer.write_text(text.cpu().numpy())
+
+    def _encode_text(self, prompts: Sequence[str]) -> Tensor:
+        return _present(self.teacher.encode_text(prompts))
+
+
+def _present(tensor: Tensor | None) -> Tensor:
+    assert tensor is not None
+    return tensor
+
+
+def _as_float16(features: np.ndarray) -> np.ndarray:
+    """Float16, with NaN in place of what float16 cannot hold: an overflow is a failed sample."""
+    return np.where(np.abs(features) <= FLOAT16_MAX, features, np.nan).astype(np.float16)

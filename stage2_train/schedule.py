@@ -1,0 +1,28 @@
+"""AdamW as the supplement's Table 1 has it, and its learning rate over the steps."""
+
+import math
+
+import torch
+
+from pipeline.config.train import TrainConfig
+
+
+def learning_rate(step: int, total: int, config: TrainConfig) -> float:
+    """Linear warm-up to the peak over `warmup_steps`, then a cosine to 0 at step `total`."""
+    if step < config.warmup_steps:
+        return config.peak_lr * (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(1, total - config.warmup_steps)
+    return config.peak_lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def make_optimizer(
+    parameters: dict[str, torch.nn.Parameter], config: TrainConfig
+) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices only: not on norms, biases and the logit scale."""
+    decayed = [p for p in parameters.values() if p.ndim >= 2]
+    free = [p for p in parameters.values() if p.ndim < 2]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.peak_lr, betas=config.betas)

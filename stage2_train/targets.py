@@ -1,0 +1,100 @@
+"""Cached teacher targets of one source, and the proof that each belongs to the view it meets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config import Params
+from pipeline.errors import UserError
+from pipeline.openclip import DIR_WEIGHTS, LOCAL_DIR
+from pipeline.shards import ShardIndex
+from pipeline.store import FeatureStore, Plane, Provenance, store_path
+from pipeline.store.recipe import architecture, store_recipe
+from pipeline.views import View, ViewMaker, chain_for
+from pipeline.views.digest import key_digest, params_digest
+from pipeline.weights import file_sha256
+
+
+@dataclass(frozen=True)
+class TeacherTargets:
+    """One feature store, opened for a run whose recipe it has been checked against."""
+
+    name: str
+    """Name under `extract`."""
+    teacher: Mapping[str, str]
+    """The teacher's provenance."""
+    store: FeatureStore
+    maker: ViewMaker
+    """The chain the teacher saw: the student's own, or that of the paired image."""
+
+    def check(self, plane: Plane, row: int, key: str, view: int, seen: View | None) -> None:
+        """Raise unless the cached row was made from exactly this view of this sample.
+
+        Args:
+            plane: the cached rows of the sample's tar under `view`.
+            row: the sample's place in its tar.
+            key: the sample's key.
+            view: view number.
+            seen: the student's view where the teacher saw the same chain and its content is
+                checked too, else None.
+
+        Raises:
+            UserError: another key, other drawn parameters, or other content.
+        """
+        drawn = params_digest(key, view, self.maker.params(key, view))
+        if int(plane.key_hash[row]) != key_digest(key):
+            raise self._mismatch(key, view, "the cached row belongs to another key")
+        if int(plane.params_digest[row]) != drawn:
+            raise self._mismatch(key, view, "the cached view was drawn with other parameters")
+        if seen is not None and int(plane.view_digest[row]) != seen.content_digest:
+            raise self._mismatch(
+                key, view, "the cached view has other content (another decoder or library version?)"
+            )
+
+    def _mismatch(self, key: str, view: int, what: str) -> UserError:
+        teacher, source = self.store.path.parent.name, self.maker.chain
+        dataset = self.store.index.dataset
+        return UserError(
+            f"{self.store.path}: sample '{key}', view {view} ({source.member} chain): {what}; run: "
+            f"python -m stage1_extract.verify --teacher {teacher} --source {dataset} --repair"
+        )
+
+
+def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets:
+    """Open the store of an extraction and compare it with what this run knows of its recipe.
+
+    Raises:
+        UserError: no store, a damaged one, or one of another seed, chain, size, teacher or
+            weights; the first field that differs is named.
+    """
+    extraction = params.extract[name]
+    config, source = params.teachers[extraction.teacher], params.sources[extraction.source]
+    path = store_path(params.cache, extraction.teacher, extraction.source, "train")
+    mend = f"python -m stage1_extract --teacher {extraction.teacher} --source {extraction.source}"
+    teacher = Provenance.read(path, mend).determines["teacher"]
+    chain = chain_for(source.modality, teacher["modality"])
+    maker = ViewMaker(chain, params.seed, params.views)
+    known = {"name": extraction.teacher, **architecture(config.arch)}
+    weights = local_weights(config.arch, config.weights)
+    if weights is not None:
+        known["weights_sha256"] = file_sha256(weights)
+    expected = store_recipe(known, maker, index, source.prompts)
+    store = FeatureStore(path, index, expected)
+    if store.views < params.views.count:
+        raise UserError(
+            f"{path}: holds {store.views} views, views.count is {params.views.count}; run: {mend}"
+        )
+    return TeacherTargets(name, teacher, store, maker)
+
+
+def source_folder(params: Params, source: str) -> Path:
+    """Folder of a source's training shards."""
+    return Path(params.shards) / source / "train"
+
+
+def local_weights(arch: str, weights: str | None) -> Path | None:
+    """The teacher's weights file where it lies on this machine; None for a tag or a hub address."""
+    if weights is None and arch.startswith(LOCAL_DIR):
+        return Path(arch.removeprefix(LOCAL_DIR)) / DIR_WEIGHTS
+    path = Path(weights) if weights else None
+    return path if path and path.is_file() else None

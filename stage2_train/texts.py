@@ -1,0 +1,54 @@
+"""Label and caption features of every training source, made once by the frozen text tower."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.prompts import class_embeddings, templates, text_embeddings
+from pipeline.samples import SampleText
+from pipeline.shards import ShardIndex
+from pipeline.views import ViewRng
+from stage2_train.student import Student
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """All label texts of a run."""
+
+    features: Tensor
+    """Float32 [texts, embed_dim], normalised."""
+    first_class: dict[str, int]
+    """Source -> row of its first class."""
+    caption_rows: dict[str, int]
+    """Caption -> row."""
+
+    def draw(self, source: str, text: SampleText, rng: ViewRng) -> int:
+        """Row of one of a sample's labels, or of its captions where it has no label."""
+        if text.labels:
+            return self.first_class[source] + text.labels[rng.integer(len(text.labels))]
+        return self.caption_rows[text.captions[rng.integer(len(text.captions))]]
+
+
+def build_text_table(
+    student: Student, indexes: dict[str, ShardIndex], prompts: dict[str, str]
+) -> TextTable:
+    """Encode each source's classes under its prompts, and every caption as it is.
+
+    A class that several sources share under the same prompts gets equal rows, so equal meaning.
+    """
+    parts: list[Tensor] = []
+    first_class: dict[str, int] = {}
+    rows = 0
+    for source, index in indexes.items():
+        first_class[source] = rows
+        if index.classes:
+            parts.append(
+                class_embeddings(student.encode_text, index.classes, templates(prompts[source]))
+            )
+            rows += len(index.classes)
+    captions = sorted({caption for index in indexes.values() for caption in index.captions})
+    if captions:
+        parts.append(text_embeddings(student.encode_text, captions))
+    caption_rows = {caption: rows + number for number, caption in enumerate(captions)}
+    return TextTable(torch.cat(parts), first_class, caption_rows)
