@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
-from pipeline.openclip import OpenClip, load_openclip
+from pipeline.openclip import DIR_CONFIG, LOCAL_DIR, OpenClip, load_openclip
 from stage1_extract.teachers.protocol import Card, Described, Teacher
 
 ANY_MODEL = "any open_clip model"
@@ -35,6 +35,7 @@ class ClipTeacher(Described):
     card: Card
     weights: Path
     clip: OpenClip
+    arch_file: Path | None = None
 
     def preprocess(self, view: np.ndarray) -> Tensor:
         """Turn uint8 [3, H, W] or [T, 3, H, W] into float32 [3, S, S] or [T, 3, S, S]."""
@@ -57,6 +58,7 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
     """Load an open_clip model by name, or `local-dir:PATH`; see `pipeline.openclip`."""
     if arch == ANY_MODEL:
         raise UserError("teacher 'clip' needs an arch: an open_clip model name or local-dir:PATH")
+    arch = arch.removeprefix("clip:")
     clip = load_openclip(arch, weights, device)
     card = replace(
         CARDS[0],
@@ -68,4 +70,5 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
             f"({clip.interpolation}) unless of that size; /255, mean {clip.mean}, std {clip.std}"
         ),
     )
-    return ClipTeacher(card, clip.weights, clip)
+    described = clip.weights.with_name(DIR_CONFIG) if arch.startswith(LOCAL_DIR) else None
+    return ClipTeacher(card, clip.weights, clip, described)

@@ -89,6 +89,8 @@ class Described:
     card: Card
     weights: Path
     """The file that was loaded."""
+    arch_file: Path | None = None
+    """The file that describes the architecture, where the arch is no known name."""
 
     @property
     def name(self) -> str:
@@ -127,15 +129,14 @@ class Described:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What determines its numbers, and the licence; hashes the weights file at each call."""
-        return {
+        """What determines its numbers; hashes the weights file at each call."""
+        described = {} if self.arch_file is None else {"arch_sha256": file_sha256(self.arch_file)}
+        return described | {
             "teacher": self.name,
             "arch": self.arch,
             "weights": self.weights.name,
             "weights_sha256": file_sha256(self.weights),
             "preprocessing": self.card.preprocessing,
-            "licence": self.licence,
-            "source": self.source,
         }
 
 

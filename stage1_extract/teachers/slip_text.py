@@ -47,9 +47,9 @@ class SlipTextArch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class SlipTokenizer:
     """Prompts to ids as ULIP's own tokenizer makes them."""
 
-    def __init__(self, arch: SlipTextArch, folder: Path) -> None:
+    def __init__(self, arch: SlipTextArch, arch_file: Path | None = None) -> None:
         self.context_length = arch.context_length
-        self._bpe = _merges(arch, folder)
+        self._bpe = _merges(arch, arch_file)
 
     def __call__(self, prompts: Sequence[str]) -> Tensor:
         """Return int64 [C, context], padded with 0.
@@ -77,6 +77,20 @@ def build_slip_text(arch: SlipTextArch, dim: int) -> TextTransformer:
     )
 
 
+def encode_ids(tower: TextTransformer, ids: Tensor) -> Tensor:
+    """Return features [C, dim] of token ids int64 [C, context], pooled at the largest id.
+
+    Attention is causal, so what follows the last end token of the batch is left out: the same
+    features, several times faster on short prompts.
+    """
+    ends = ids.argmax(1)
+    length = int(ends.max()) + 1
+    x = tower.token_embedding(ids[:, :length]) + tower.positional_embedding[:length]
+    mask = torch.full((length, length), -torch.inf, device=ids.device).triu(1)
+    x = tower.transformer(x, attn_mask=mask)
+    return tower.ln_final(x[torch.arange(len(ids)), ends]) @ tower.text_projection
+
+
 @torch.no_grad()
 def encode_prompts(
     tower: TextTransformer, tokenizer: SlipTokenizer, prompts: Sequence[str]
@@ -86,15 +100,15 @@ def encode_prompts(
     features = torch.empty(len(prompts), tower.output_dim or 0, device=device)
     for start in range(0, len(prompts), BATCH):
         ids = tokenizer(prompts[start : start + BATCH]).to(device)
-        features[start : start + len(ids)] = tower(ids)
+        features[start : start + len(ids)] = encode_ids(tower, ids)
     return features
 
 
-def _merges(arch: SlipTextArch, folder: Path) -> SimpleTokenizer:
+def _merges(arch: SlipTextArch, arch_file: Path | None) -> SimpleTokenizer:
     if arch.bpe_path is None:
         tokenizer = SimpleTokenizer()
     else:
-        path = folder / arch.bpe_path
+        path = arch_file.parent / arch.bpe_path if arch_file else Path(arch.bpe_path)
         try:
             tokenizer = SimpleTokenizer(bpe_path=str(path))
         except OSError as error:

@@ -93,6 +93,7 @@ class UlipTeacher(Described):
     encoder: UlipPointEncoder
     text_tower: TextTransformer | None
     tokenizer: SlipTokenizer | None
+    arch_file: Path | None = None
 
     def preprocess(self, view: np.ndarray) -> Tensor:
         """Turn a cloud float32 [N, 3 or 6] in the unit sphere into [N, channels]."""
@@ -119,7 +120,7 @@ class UlipTeacher(Described):
 
 def load(arch: str, weights: str | None, device: str) -> Teacher:
     """Load an official ULIP file; `arch` is a name, or a JSON file of the fields of `UlipArch`."""
-    card, sizes, folder = _describe(arch)
+    card, sizes, arch_file = _describe(arch)
     if weights is None:
         raise UserError(f"{arch} needs weights: the path of {card.weights}")
     path = resolve_weights(weights)
@@ -129,12 +130,12 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
         names = [name for name in tensors if name.split(".")[0] in TEXT_KEYS]
         text = {name: tensors.pop(name) for name in names}
         tower = _load_text(sizes.text, sizes.dim, text, path).to(device)
-        tokenizer = SlipTokenizer(sizes.text, folder)
+        tokenizer = SlipTokenizer(sizes.text, arch_file)
     with torch.device("meta"):
         encoder = UlipPointEncoder(sizes)
     load_state(encoder, tensors, path, IGNORED)
     encoder = encoder.eval().requires_grad_(False).to(device)
-    return UlipTeacher(card, path, sizes, encoder, tower, tokenizer)
+    return UlipTeacher(card, path, sizes, encoder, tower, tokenizer, arch_file)
 
 
 def _load_text(
@@ -143,13 +144,13 @@ def _load_text(
     with torch.device("meta"):
         tower = build_slip_text(arch, dim)
     load_state(tower, tensors, source)
-    tower.attn_mask = tower.build_causal_mask()  # a buffer that checkpoints do not hold
+    tower.register_buffer("attn_mask", tower.build_causal_mask(), persistent=False)
     return tower.eval().requires_grad_(False)
 
 
-def _describe(arch: str) -> tuple[Card, UlipArch, Path]:
+def _describe(arch: str) -> tuple[Card, UlipArch, Path | None]:
     if not arch.endswith(".json"):
-        return find_card(CARDS, arch), ARCHS[arch], Path()
+        return find_card(CARDS, arch), ARCHS[arch], None
     path = Path(arch)
     try:
         sizes = msgspec.json.decode(path.read_bytes(), type=UlipArch)
@@ -160,7 +161,7 @@ def _describe(arch: str) -> tuple[Card, UlipArch, Path]:
         text_space = " ".join(("open_clip", *sizes.text_openclip))
     official = CARDS[1 if sizes.channels == 6 else 0]
     card = replace(official, arch=arch, dim=sizes.dim, text_space=text_space)
-    return replace(card, weights="the checkpoint that was trained with it"), sizes, path.parent
+    return replace(card, weights="the checkpoint that was trained with it"), sizes, path
 
 
 def _with_channels(points: Tensor, channels: int) -> Tensor:

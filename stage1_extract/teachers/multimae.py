@@ -1,0 +1,168 @@
+"""MultiMAE ViT-B: depth (and rgb, and semantic maps) through one multi-modal encoder.
+
+Facts: EPFL-VILAB/MultiMAE@66910f5, multimae/{multimae,input_adapters}.py and
+run_pretraining_multimae.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.weights import load_checkpoint, load_state, nested, resolve_weights
+from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card
+
+WIDTH, DEPTH, HEADS, GRID = 768, 12, 12, 14
+CLASSES, CLASS_WIDTH = 133, 64
+"""COCO panoptic classes of the semantic maps, and the width of their embedding."""
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IGNORED = (("output_adapters.*", "the reconstruction decoders of pre-training"),)
+CARDS = (
+    Card(
+        name="multimae",
+        arch="multimae-b",
+        modality="depth",
+        dim=WIDTH,
+        text_space=None,
+        weights="multimae-b_98_rgb+-depth-semseg_1600e_multivit-afff3f8c.pth",
+        licence="CC-BY-NC 4.0 (non-commercial), code and weights",
+        source="github.com/EPFL-VILAB/MultiMAE@66910f5",
+        preprocessing=(
+            "disparity standardised per image by mean and unbiased variance of its sorted pixels "
+            "0.1n..0.9n, eps 1e-6; images /255, ImageNet mean and std"
+        ),
+    ),
+)
+
+
+class PatchAdapter(nn.Module):
+    """Patches of an image-like input as tokens, with the stored position table added."""
+
+    def __init__(self, channels: int, patch: int, interpolation: str = "bicubic") -> None:
+        super().__init__()
+        self.interpolation = interpolation
+        self.proj = nn.Conv2d(channels, WIDTH, patch, stride=patch)
+        self.pos_emb = nn.Parameter(torch.zeros(1, WIDTH, GRID, GRID))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return tokens [B, patches, width], row-major, of [B, channels, H, W]."""
+        patches = self.proj(image)
+        positions: Tensor = self.pos_emb
+        if patches.shape[-2:] != positions.shape[-2:]:
+            size = patches.shape[-2:]
+            positions = F.interpolate(positions, size, mode=self.interpolation, align_corners=False)
+        return (patches + positions).flatten(2).transpose(1, 2)
+
+
+class SemanticAdapter(PatchAdapter):
+    """Class ids at quarter size, embedded, as tokens."""
+
+    def __init__(self) -> None:
+        super().__init__(CLASS_WIDTH, patch=4, interpolation="bilinear")
+        self.class_emb = nn.Embedding(CLASSES, CLASS_WIDTH)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return tokens [B, patches, width] of class ids int64 [B, H / 4, W / 4]."""
+        return super().forward(self.class_emb(image).permute(0, 3, 1, 2))
+
+
+class MultiViT(nn.Module):
+    """The encoder with all tokens visible; it ends without a norm, as officially."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.global_tokens = nn.Parameter(torch.zeros(1, 1, WIDTH))
+        self.input_adapters = nn.ModuleDict(
+            {
+                "rgb": PatchAdapter(3, patch=16),
+                "depth": PatchAdapter(1, patch=16),
+                "semseg": SemanticAdapter(),
+            }
+        )
+        norm = cast(Any, partial(nn.LayerNorm, eps=1e-6))
+        blocks = (Block(WIDTH, HEADS, qkv_bias=True, norm_layer=norm) for _ in range(DEPTH))
+        self.encoder = nn.Sequential(*blocks)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return all tokens [B, patches + 1, 768] in the order of `inputs`, the global one last.
+
+        `inputs` maps rgb [B, 3, H, W], depth [B, 1, H, W] and semseg int64 [B, H/4, W/4], any of
+        them; H and W are multiples of 16.
+        """
+        tokens = [self.input_adapters[name](image) for name, image in inputs.items()]
+        tokens.append(self.global_tokens.expand(len(tokens[0]), -1, -1))
+        return self.encoder(torch.cat(tokens, dim=1))
+
+
+@dataclass(frozen=True)
+class MultiMaeTeacher(Described):
+    """Depth features of a frozen MultiMAE."""
+
+    card: Card
+    weights: Path
+    model: MultiViT
+
+    def preprocess(self, view: np.ndarray) -> Tensor:
+        """Standardise disparity float32 [1, H, W]; normalise an image uint8 [3, H, W]."""
+        if view.dtype == np.uint8:
+            mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+            pixels = torch.from_numpy(np.array(view)).float().div(255)
+            return (pixels - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        return standardise_depth(torch.from_numpy(np.array(view, np.float32)))
+
+    @torch.no_grad()
+    def encode(self, batch: Tensor | Mapping[str, Tensor]) -> Tensor:
+        """Return the mean over all tokens, global one included, float32 [B, 768].
+
+        The batch is depth [B, 1, H, W], rgb [B, 3, H, W], both [B, 4, H, W] with rgb first, or a
+        mapping as `MultiViT.forward` takes it.
+        """
+        inputs = batch if isinstance(batch, Mapping) else self._by_channels(batch)
+        device = self.model.global_tokens.device
+        return self.model({k: v.to(device) for k, v in inputs.items()}).float().mean(1)
+
+    def _by_channels(self, batch: Tensor) -> dict[str, Tensor]:
+        parts = {1: ("depth",), 3: ("rgb",), 4: ("rgb", "depth")}.get(batch.shape[1])
+        if parts is None or batch.shape[2] % 16 or batch.shape[3] % 16:
+            raise UserError(
+                f"{self.arch} takes depth [B, 1, H, W], rgb [B, 3, H, W] or both [B, 4, H, W], "
+                f"sides multiples of 16; found {list(batch.shape)}"
+            )
+        channels = batch.split([3 if part == "rgb" else 1 for part in parts], dim=1)
+        return dict(zip(parts, channels, strict=True))
+
+    def encode_text(self, prompts: Sequence[str]) -> None:
+        """Return None: MultiMAE has no text space."""
+        return
+
+
+def standardise_depth(depth: Tensor) -> Tensor:
+    """Return depth - mean over deviation, both of the sorted middle 80 % of all pixels.
+
+    run_pretraining_multimae.py: positions int(0.1 n) to int(0.9 n), unbiased variance, eps 1e-6
+    inside the root, no clipping; one call is one image.
+    """
+    pixels = depth.flatten().sort().values
+    middle = pixels[int(0.1 * len(pixels)) : int(0.9 * len(pixels))]
+    return (depth - middle.mean()) / torch.sqrt(middle.var() + 1e-6)
+
+
+def load(arch: str, weights: str | None, device: str) -> Teacher:
+    """Load MultiMAE's official multi-modal checkpoint (the `multivit` one, not the timm one)."""
+    card = find_card(CARDS, arch)
+    if weights is None:
+        raise UserError(f"{arch} needs weights: the path of {card.weights}")
+    path = resolve_weights(weights)
+    tensors = nested(load_checkpoint(path), "model", path)
+    with torch.device("meta"):
+        model = MultiViT()
+    load_state(model, tensors, path, IGNORED)
+    return MultiMaeTeacher(card, path, model.eval().requires_grad_(False).to(device))
