@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipeline.prompts import class_embeddings, templates
 from pipeline.samples import UnreadableSample, decode_member
 from pipeline.shards import ShardIndex, read_index, read_shard
 from pipeline.store import Provenance, ShardFeatures, StoreWriter, store_path
-from pipeline.store.recipe import store_recipe
+from pipeline.store.recipe import architecture, store_recipe
 from pipeline.views import ViewMaker, chain_for
 from pipeline.views.digest import key_digest
 from stage1_extract.progress import ExtractionProgress
@@ -55,12 +56,10 @@ class Extraction:
             chain_for(source.modality, teacher.modality), params.seed, params.views
         )
         self.prompts = templates(source.prompts)
+        recipe = store_recipe(_determining(teacher), self.maker, self.index, source.prompts)
         self.writer = StoreWriter(
             store_path(params.cache, config.teacher, config.source, "train"),
-            Provenance(
-                determines=store_recipe(teacher.provenance, self.maker, self.index, source.prompts),
-                notes={"licence": teacher.licence, "source": teacher.source},
-            ),
+            Provenance(determines=recipe, notes={**teacher.provenance, "versions": _versions()}),
             self.index,
             views=self.views,
             dim=teacher.dim,
@@ -113,14 +112,14 @@ class Extraction:
             encoded = self.teacher.encode(batch).cpu().numpy()
             features[rows] = _as_float16(encoded).reshape(len(rows), self.views, -1)
             progress.samples_done(len(rows))
-        bad = ~np.isfinite(features).all(axis=(1, 2))
+        bad = np.isnan(features).any(axis=(1, 2))
         features[bad] = np.nan
         return ShardFeatures(
             features=features,
             params_digest=np.array([s.params_digest for s in samples], dtype=np.uint64),
             view_digest=np.array([s.view_digest for s in samples], dtype=np.uint64),
             key_hash=np.array([key_digest(s.key) for s in samples], dtype=np.uint64),
-            failed=[sample.key for sample, is_bad in zip(samples, bad.tolist()) if is_bad],
+            failed=[samples[row].key for row in np.flatnonzero(bad)],
         )
 
     def _write_text(self) -> None:
@@ -133,6 +132,23 @@ class Extraction:
 
     def _encode_text(self, prompts: Sequence[str]) -> Tensor:
         return _present(self.teacher.encode_text(prompts))
+
+
+def _determining(teacher: Teacher) -> dict[str, str]:
+    """The part of a teacher's provenance that its numbers depend on."""
+    provenance = teacher.provenance
+    return {
+        "name": teacher.name,
+        **architecture(teacher.arch),
+        "modality": teacher.modality,
+        "weights_sha256": provenance["weights_sha256"],
+        "preprocessing": provenance["preprocessing"],
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Library versions, for the record."""
+    return {name: version(name) for name in ("torch", "torchvision", "pillow", "numpy", "zarr")}
 
 
 def _present(tensor: Tensor | None) -> Tensor:

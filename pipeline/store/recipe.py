@@ -11,10 +11,10 @@ from pipeline.weights import file_sha256
 
 
 def architecture(arch: str) -> dict[str, str]:
-    """A teacher's architecture, with the content of the file that describes it, if one does."""
+    """A teacher's architecture: its name, or the content of the file that describes it."""
     path = Path(arch.removeprefix(LOCAL_DIR))
     path = path / DIR_CONFIG if arch.startswith(LOCAL_DIR) else path
-    return {"arch": arch} | ({"arch_sha256": file_sha256(path)} if path.is_file() else {})
+    return {"arch_sha256": file_sha256(path)} if path.is_file() else {"arch": arch}
 
 
 def store_recipe(

@@ -1,0 +1,57 @@
+"""Fixtures shared by the tests: the tiny world, prepared once and copied where it is changed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.tiny_world import FakeTeacher, make_clip, make_pack, tiny_params
+
+from pipeline.config import Params
+from pipeline.prepare import prepare
+from stage1_extract.extraction import Extraction
+from stage1_extract.progress import ExtractionProgress
+from stage1_extract.teachers import load_teacher
+
+
+@pytest.fixture(scope="session")
+def prepared_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pack, CLIP and shards; read only."""
+    root = tmp_path_factory.mktemp("world")
+    make_pack(root / "pack")
+    make_clip(root / "clip")
+    params = tiny_params(root)
+    for source, config in params.sources.items():
+        for split in config.splits:
+            prepare(params, source, split, Path(config.raw))
+    return root
+
+
+@pytest.fixture(scope="session")
+def cached_world(prepared_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prepared world with its feature stores; read only."""
+    root = tmp_path_factory.mktemp("cached") / "world"
+    shutil.copytree(prepared_world, root)
+    params = tiny_params(root)
+    for name in params.extract:
+        extract(params, name)
+    return root
+
+
+@pytest.fixture()
+def world(cached_world: Path, tmp_path: Path) -> Path:
+    """A copy of the cached world that a test may damage."""
+    shutil.copytree(cached_world, tmp_path / "world")
+    return tmp_path / "world"
+
+
+def extract(params: Params, name: str, teacher: FakeTeacher | None = None) -> Extraction:
+    """Run one extraction in this process."""
+    config = params.teachers[params.extract[name].teacher]
+    if params.extract[name].teacher == "fake":
+        loaded = teacher or FakeTeacher()
+    else:
+        loaded = load_teacher("clip", arch=config.arch)
+    extraction = Extraction(params, name, loaded)
+    with ExtractionProgress(name) as progress:
+        extraction.run(progress)
+    return extraction
