@@ -4,7 +4,7 @@
     python -m eval.zeroshot --ckpt runs/demo/student --benchmark points
 
 Benchmarks stand under `benchmarks` in the params file. Writes to <ckpt>/../zeroshot/: metrics.json,
-and for each benchmark a per-class table, the predictions and the confusion plot.
+table.txt, and for each benchmark per_class/, predictions/ (CSV) and confusion/ (PNG).
 """
 
 import argparse
@@ -68,13 +68,14 @@ def main() -> None:
             raise UserError(f"--benchmark {name}: expected one of {', '.join(params.benchmarks)}")
     student = Student.load(arguments.ckpt, device=default_device()).eval()
     out = arguments.ckpt.parent / "zeroshot"
-    out.mkdir(parents=True, exist_ok=True)
     scores = {name: score(params, name, student) for name in names}
     for name, result in scores.items():
         write(out, name, result)
     metrics = {name: result.metrics() for name, result in scores.items()}
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
-    Console(width=100).print(score_table(params, scores))
+    console = Console(width=100, record=True)
+    console.print(score_table(params, scores))
+    (out / "table.txt").write_text(console.export_text())
 
 
 @torch.no_grad()
@@ -115,12 +116,13 @@ def write(out: Path, name: str, result: BenchmarkScores) -> None:
     columns = {"student": result.student.per_class}
     if result.teacher is not None:
         columns["teacher"] = result.teacher.per_class
-    write_per_class(out / f"{name}_per_class.csv", classes, labels, columns)
-    write_predictions(out / f"{name}_predictions.csv", classes, labels, result.student.predictions)
+    for folder in ("per_class", "predictions", "confusion"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    guesses = result.student.predictions
+    write_per_class(out / "per_class" / f"{name}.csv", classes, labels, columns)
+    write_predictions(out / "predictions" / f"{name}.csv", classes, labels, guesses)
     title = f"{name}: student, {len(labels)} held-out samples, top-1 {result.student.top1:.1%}"
-    plot_confusion(
-        out / f"{name}_confusion.png", classes, labels, result.student.predictions, title
-    )
+    plot_confusion(out / "confusion" / f"{name}.png", classes, labels, guesses, title)
 
 
 def score_table(params: Params, scores: dict[str, BenchmarkScores]) -> Table:

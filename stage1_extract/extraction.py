@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -56,13 +57,16 @@ class Extraction:
             chain_for(source.modality, teacher.modality), params.seed, params.views
         )
         self.prompts = templates(source.prompts)
-        recipe = store_recipe(_determining(teacher), self.maker, self.index, source.prompts)
-        self.writer = StoreWriter(
-            store_path(params.cache, config.teacher, config.source, "train"),
-            Provenance(determines=recipe, notes={**teacher.provenance, "versions": _versions()}),
-            self.index,
-            views=self.views,
-            dim=teacher.dim,
+        self.path = store_path(params.cache, config.teacher, config.source, "train")
+        self.recipe = store_recipe(_determining(teacher), self.maker, self.index, source.prompts)
+
+    @cached_property
+    def writer(self) -> StoreWriter:
+        """The store, created, resumed or taken up again when first asked for."""
+        notes = {**self.teacher.provenance, "versions": _versions()}
+        provenance = Provenance(determines=self.recipe, notes=notes)
+        return StoreWriter(
+            self.path, provenance, self.index, views=self.views, dim=self.teacher.dim
         )
 
     def run(self, progress: ExtractionProgress) -> list[str]:

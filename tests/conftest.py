@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.tiny_world import FakeTeacher, make_clip, make_pack, tiny_params
 
 from pipeline.config import Params
 from pipeline.prepare import prepare
 from stage1_extract.extraction import Extraction
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.teachers import load_teacher
+from tests.tiny_world import FakeTeacher, make_clip, make_pack, tiny_params
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def cached_world(prepared_world: Path, tmp_path_factory: pytest.TempPathFactory)
     return root
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(cached_world: Path, tmp_path: Path) -> Path:
     """A copy of the cached world that a test may damage."""
     shutil.copytree(cached_world, tmp_path / "world")

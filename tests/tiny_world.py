@@ -98,6 +98,7 @@ def tiny_params(root: Path, **changes: object) -> Params:
             },
         },
         "views": {"count": 2, "image_size": 32, "points": 64},
+        "teacher_files": str(root),
         "teachers": {
             "clip": {"arch": f"local-dir:{root / 'clip'}", "batch_size": 16},
             "fake": {"arch": "fake", "batch_size": 8},

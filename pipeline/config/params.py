@@ -22,6 +22,8 @@ class Params:
     """Datasets by name."""
     views: ViewsConfig
     """Seeded views."""
+    teacher_files: str
+    """Folder with a folder per teacher; when one changes, `dvc repro` extracts that teacher again."""
     teachers: dict[str, TeacherConfig]
     """Frozen teachers by name."""
     extract: dict[str, ExtractionConfig]

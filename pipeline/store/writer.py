@@ -174,7 +174,7 @@ def _make_room(path: Path, provenance: Provenance) -> Path | None:
 
 
 def _named_after(path: Path, provenance: Provenance) -> Path:
-    return path.with_name(f"{path.stem}.{provenance.fingerprint[:12]}.zarr")
+    return path.with_name(f".{path.stem}.{provenance.fingerprint[:12]}.zarr")
 
 
 def _remove_partials(path: Path) -> None:
