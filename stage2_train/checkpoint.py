@@ -1,4 +1,4 @@
-"""Training checkpoints: atomic, one folder a recipe, so that two recipes never resume each other."""
+"""Training checkpoints: atomic, in a folder per recipe, so that two recipes never mix."""
 
 import json
 from collections.abc import Mapping

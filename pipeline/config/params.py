@@ -23,7 +23,7 @@ class Params:
     views: ViewsConfig
     """Seeded views."""
     teacher_files: str
-    """Folder with a folder per teacher; when one changes, `dvc repro` extracts that teacher again."""
+    """Folder with a folder per teacher; `dvc repro` extracts again when one changes."""
     teachers: dict[str, TeacherConfig]
     """Frozen teachers by name."""
     extract: dict[str, ExtractionConfig]
