@@ -49,17 +49,3 @@ def save_official(path: Path, keys: dict[str, list[int]], nesting: str) -> Path:
     siblings: dict[str, Any] = {"epoch": 250, "optimizer": {"state": {}, "param_groups": []}}
     torch.save({nesting: tensors, **siblings}, path)
     return path
-
-
-def outputs(case: str) -> dict[str, np.ndarray]:
-    """Return the official outputs that the tests assert (`CASE.npz`)."""
-    with np.load(HERE / f"{case}.npz") as file:
-        return dict(file)
-
-
-def relative_l2(found: torch.Tensor | np.ndarray, expected: np.ndarray) -> float:
-    """Return |found - expected| / |expected|, in float64; shapes must be equal."""
-    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    if found.shape != expected.shape:
-        raise AssertionError(f"shape {found.shape} found, {expected.shape} expected")
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))

@@ -1,0 +1,71 @@
+"""Zero-shot evaluation: from a checkpoint's folder to scores, tables and plots."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from msgspec import to_builtins
+
+from eval import zeroshot
+from eval.classification import majority_share, zero_shot_scores
+from pipeline.errors import UserError
+from pipeline.openclip import load_openclip
+from stage2_train.student import Student
+from tests.tiny_world import FakeTeacher, tiny_params
+
+
+@pytest.fixture
+def command(cached_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A student's folder, a params file and a fake teacher: what the command line needs."""
+    params = tiny_params(cached_world)
+    student = Student(load_openclip(params.student.arch), params.student)
+    student.save(tmp_path / "run" / "student")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(to_builtins(params)))
+    monkeypatch.setattr(zeroshot, "load_teacher", lambda *_, **__: FakeTeacher())
+    return ["--ckpt", str(tmp_path / "run/student"), "--params", str(tmp_path / "params.yaml")]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["zeroshot", *arguments])
+    zeroshot.main()
+
+
+def test_everything_is_written(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, *command)
+    out = tmp_path / "run" / "zeroshot"
+    scores = json.loads((out / "metrics.json").read_text())["points"]
+    predictions = (out / "predictions/points.csv").read_text().splitlines()
+    hits = [a == b for a, b in (line.split(",") for line in predictions[1:])]
+    assert scores["student_top1"] == pytest.approx(np.mean(hits), abs=1e-4)
+    assert scores["samples"] == len(hits)
+    assert scores["chance"] == 0.5
+    assert (out / "confusion/points.png").read_bytes().startswith(b"\x89PNG")
+    assert "ball" in (out / "per_class/points.csv").read_text()
+
+
+def test_an_unknown_benchmark_is_refused(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="--benchmark poins: expected one of points"):
+        run(monkeypatch, *command, "--benchmark", "poins")
+
+
+def test_scores_follow_the_cosine_and_not_the_length() -> None:
+    classes = torch.eye(3)
+    features = torch.tensor([[9.0, 1, 0], [0.01, 0.02, 0], [0, 0, 5], [0, 4, 3]])
+    scores = zero_shot_scores(features, classes, torch.tensor([0, 1, 2, 2]))
+    assert scores.predictions.tolist() == [0, 1, 2, 1]
+    assert scores.top1 == pytest.approx(0.75)
+    assert scores.per_class.tolist() == pytest.approx([1, 1, 0.5])
+
+
+def test_a_class_without_samples_has_no_score_of_its_own() -> None:
+    scores = zero_shot_scores(torch.eye(2), torch.eye(2), torch.tensor([0, 0]))
+    assert scores.per_class[1].isnan()
+    assert majority_share(torch.tensor([0, 0, 1, 0])) == 0.75

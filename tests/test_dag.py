@@ -1,0 +1,103 @@
+"""The whole DAG, on 24 real objects of the pack, through `dvc repro` as a user runs it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+REPOSITORY = Path(__file__).parents[1]
+CODE = ("pipeline", "stage1_extract", "stage2_train", "eval")
+FILES = ("dvc.yaml", ".dvcignore", ".gitignore")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with a small pack and a short training, its DAG run once."""
+    root = tmp_path_factory.mktemp("project")
+    for folder in (*CODE, "demo/nano", ".dvc"):
+        ignored = shutil.ignore_patterns("__pycache__", "tmp", "cache")
+        shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
+    for name in FILES:
+        shutil.copy(REPOSITORY / name, root / name)
+    small_pack(root / "demo" / "pack")
+    change_params(root, epochs=1)
+    run(root, "git", "init", "-q")
+    run(root, "dvc", "repro", "-q")
+    return root
+
+
+def small_pack(folder: Path) -> None:
+    """24 labelled objects and 12 pictures of the embedded pack."""
+    pack = REPOSITORY / "demo" / "pack"
+    folder.mkdir(parents=True)
+    shutil.copy(pack / "classes.json", folder)
+    for name, wanted in (("objects", 24), ("pictures", 12)):
+        lines = [json.loads(line) for line in (pack / f"{name}.jsonl").read_text().splitlines()]
+        lines = [line for line in lines if name == "pictures" or line["class"] in ("car", "bed")]
+        kept = {line["id"] for line in lines[:wanted]}
+        (folder / f"{name}.jsonl").write_text(
+            "".join(json.dumps(line) + "\n" for line in lines[:wanted])
+        )
+        for archive in ("points", "renders") if name == "objects" else ("pictures",):
+            with (
+                zipfile.ZipFile(pack / f"{archive}.zip") as whole,
+                zipfile.ZipFile(folder / f"{archive}.zip", "w") as part,
+            ):
+                for member in whole.namelist():
+                    if member.split("/")[0].split(".")[0] in kept:
+                        part.writestr(member, whole.read(member))
+
+
+def change_params(root: Path, **train: object) -> None:
+    source = root / "params.yaml"
+    yaml = YAML()
+    params = yaml.load(source if source.exists() else REPOSITORY / "params.yaml")
+    params["train"].update(train)
+    yaml.dump(params, source)
+
+
+def run(root: Path, *command: str) -> str:
+    """Run a command of this environment; its output is the failure's explanation."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        command, cwd=root, env={**os.environ, "PATH": path}, text=True, capture_output=True
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def ran(output: str) -> set[str]:
+    """Stages that `dvc repro` executed."""
+    lines = [line for line in output.splitlines() if line.startswith("Running stage")]
+    return {line.split("'")[1] for line in lines}
+
+
+def test_the_dag_scores_the_student_and_its_teachers(project: Path) -> None:
+    metrics = json.loads((project / "runs/demo/zeroshot/metrics.json").read_text())
+    assert set(metrics) == {"points", "image"}
+    assert 0 <= metrics["points"]["student_top1"] <= 1
+    assert "ulip" in (project / "runs/demo/zeroshot/table.txt").read_text()
+    assert "student_top1" in run(project, "dvc", "metrics", "show")
+
+
+def test_nothing_runs_again_when_nothing_changed(project: Path) -> None:
+    assert ran(run(project, "dvc", "repro")) == set()
+
+
+def test_a_changed_training_weight_trains_and_scores_again_only(project: Path) -> None:
+    change_params(project, peak_lr=2e-3)
+    assert ran(run(project, "dvc", "repro")) == {"train", "zeroshot"}
+
+
+def test_a_changed_teacher_is_extracted_again_alone(project: Path) -> None:
+    card = project / "demo/nano/ulip/arch.json"
+    card.write_text(card.read_text() + "\n")
+    stages = run(project, "dvc", "status")
+    assert "extract@ulip-objects" in stages
+    assert "extract@clip" not in stages
