@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,10 +31,7 @@ CARDS = (
 class ClipTeacher(Described):
     """Image features of a frozen CLIP; a clip's feature is the mean of its frames'."""
 
-    card: Card
-    weights: Path
     clip: OpenClip
-    arch_file: Path | None = None
 
     def preprocess(self, view: np.ndarray) -> Tensor:
         """Turn uint8 [3, H, W] or [T, 3, H, W] into float32 [3, S, S] or [T, 3, S, S]."""
@@ -71,4 +67,4 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
         ),
     )
     described = clip.weights.with_name(DIR_CONFIG) if arch.startswith(LOCAL_DIR) else None
-    return ClipTeacher(card, clip.weights, clip, described)
+    return ClipTeacher(card, clip.weights, clip, arch_file=described)

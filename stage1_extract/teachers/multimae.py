@@ -7,7 +7,6 @@ run_pretraining_multimae.py.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -17,8 +16,8 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.weights import load_checkpoint, load_state, nested, resolve_weights
-from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card
+from pipeline.weights import load_checkpoint, load_state, nested
+from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 
 WIDTH, DEPTH, HEADS, GRID = 768, 12, 12, 14
 CLASSES, CLASS_WIDTH = 133, 64
@@ -106,8 +105,6 @@ class MultiViT(nn.Module):
 class MultiMaeTeacher(Described):
     """Depth features of a frozen MultiMAE."""
 
-    card: Card
-    weights: Path
     model: MultiViT
 
     def preprocess(self, view: np.ndarray) -> Tensor:
@@ -158,9 +155,7 @@ def standardise_depth(depth: Tensor) -> Tensor:
 def load(arch: str, weights: str | None, device: str) -> Teacher:
     """Load MultiMAE's official multi-modal checkpoint (the `multivit` one, not the timm one)."""
     card = find_card(CARDS, arch)
-    if weights is None:
-        raise UserError(f"{arch} needs weights: the path of {card.weights}")
-    path = resolve_weights(weights)
+    path = published_file(card, weights)
     tensors = nested(load_checkpoint(path), "model", path)
     with torch.device("meta"):
         model = MultiViT()

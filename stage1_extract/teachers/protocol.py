@@ -1,15 +1,16 @@
 """What a teacher is: a small protocol, and the card that describes one before it is loaded."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from torch import Tensor
 
+from pipeline.errors import UserError
 from pipeline.unknown_name import unknown_name
-from pipeline.weights import file_sha256
+from pipeline.weights import file_sha256, resolve_weights
 
 Modality = Literal["image", "points", "depth", "audio"]
 
@@ -83,13 +84,14 @@ class Teacher(Protocol):
         """Return features float32 [C, dim] of prompts in the text space, None without one."""
 
 
+@dataclass(frozen=True)
 class Described:
     """The descriptive half of `Teacher`, read from a card; teachers inherit it."""
 
     card: Card
     weights: Path
     """The file that was loaded."""
-    arch_file: Path | None = None
+    arch_file: Path | None = field(default=None, kw_only=True)
     """The file that describes the architecture, where the arch is no known name."""
 
     @property
@@ -146,3 +148,10 @@ def find_card(cards: Iterable[Card], arch: str) -> Card:
     if arch not in by_arch:
         raise unknown_name("architecture", arch, by_arch)
     return by_arch[arch]
+
+
+def published_file(card: Card, weights: str | None) -> Path:
+    """Return the local file of `weights`; raises `UserError` naming the file that is wanted."""
+    if weights is None:
+        raise UserError(f"{card.arch} needs weights: the path of {card.weights}")
+    return resolve_weights(weights)

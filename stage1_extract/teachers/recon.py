@@ -6,7 +6,6 @@ tools/runner_zeroshot.py.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -15,13 +14,12 @@ import torch.nn.functional as F
 from timm.layers import Attention, Mlp
 from torch import Tensor, nn
 
-from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
-from pipeline.weights import load_checkpoint, load_state, nested, resolve_weights, strip_prefix
+from pipeline.weights import load_checkpoint, load_state, nested, strip_prefix
 from stage1_extract.teachers.mini_pointnet import MiniPointNet
 from stage1_extract.teachers.point_bert import position_mlp
 from stage1_extract.teachers.point_grouping import farthest_points, group_points
-from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card
+from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 
 WIDTH, DEPTH, HEADS, GROUPS, GROUP_SIZE, DIM = 384, 12, 6, 64, 32, 512
 """cfgs/zeroshot/modelnet40.yaml"""
@@ -146,8 +144,6 @@ class ReConZeroShot(nn.Module):
 class ReConTeacher(Described):
     """Point-cloud features of a frozen ReCon."""
 
-    card: Card
-    weights: Path
     model: ReConZeroShot
 
     def preprocess(self, view: np.ndarray) -> Tensor:
@@ -175,9 +171,7 @@ class ReConTeacher(Described):
 def load(arch: str, weights: str | None, device: str) -> Teacher:
     """Load ReCon's official zero-shot checkpoint."""
     card = find_card(CARDS, arch)
-    if weights is None:
-        raise UserError(f"{arch} needs weights: the path of {card.weights}")
-    path = resolve_weights(weights)
+    path = published_file(card, weights)
     tensors = strip_prefix(nested(load_checkpoint(path), "base_model", path), "module.")
     with torch.device("meta"):
         model = ReConZeroShot()

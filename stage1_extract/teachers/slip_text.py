@@ -88,7 +88,9 @@ def encode_ids(tower: TextTransformer, ids: Tensor) -> Tensor:
     x = tower.token_embedding(ids[:, :length]) + tower.positional_embedding[:length]
     mask = torch.full((length, length), -torch.inf, device=ids.device).triu(1)
     x = tower.transformer(x, attn_mask=mask)
-    return tower.ln_final(x[torch.arange(len(ids)), ends]) @ tower.text_projection
+    return (
+        tower.ln_final(x[torch.arange(len(ids), device=ids.device), ends]) @ tower.text_projection
+    )
 
 
 @torch.no_grad()

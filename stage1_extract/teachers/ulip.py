@@ -16,11 +16,10 @@ from pipeline.weights import (
     load_checkpoint,
     load_state,
     nested,
-    resolve_weights,
     strip_prefix,
 )
 from stage1_extract.teachers.point_bert import PointBertArch, UlipPointEncoder
-from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card
+from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 from stage1_extract.teachers.slip_text import (
     TEXT_KEYS,
     SlipTextArch,
@@ -87,13 +86,10 @@ ARCHS = {
 class UlipTeacher(Described):
     """Point-cloud features of a frozen ULIP."""
 
-    card: Card
-    weights: Path
     sizes: UlipArch
     encoder: UlipPointEncoder
     text_tower: TextTransformer | None
     tokenizer: SlipTokenizer | None
-    arch_file: Path | None = None
 
     def preprocess(self, view: np.ndarray) -> Tensor:
         """Turn a cloud float32 [N, 3 or 6] in the unit sphere into [N, channels]."""
@@ -121,9 +117,7 @@ class UlipTeacher(Described):
 def load(arch: str, weights: str | None, device: str) -> Teacher:
     """Load an official ULIP file; `arch` is a name, or a JSON file of the fields of `UlipArch`."""
     card, sizes, arch_file = _describe(arch)
-    if weights is None:
-        raise UserError(f"{arch} needs weights: the path of {card.weights}")
-    path = resolve_weights(weights)
+    path = published_file(card, weights)
     tensors = strip_prefix(nested(load_checkpoint(path), "state_dict", path), "module.")
     tower, tokenizer = None, None
     if sizes.text is not None:
@@ -135,7 +129,7 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
         encoder = UlipPointEncoder(sizes)
     load_state(encoder, tensors, path, IGNORED)
     encoder = encoder.eval().requires_grad_(False).to(device)
-    return UlipTeacher(card, path, sizes, encoder, tower, tokenizer, arch_file)
+    return UlipTeacher(card, path, sizes, encoder, tower, tokenizer, arch_file=arch_file)
 
 
 def _load_text(
