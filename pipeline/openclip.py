@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.unknown_name import unknown_name
+from pipeline.unpickling import first_line
 from pipeline.weights import (
     HUB_SCHEME,
     first_difference,
-    first_line,
     load_checkpoint,
     resolve_weights,
 )

@@ -11,29 +11,23 @@ import argparse
 import hashlib
 import os
 import pickle
-import pickletools
-import re
 import sys
 import zipfile
-from collections import deque
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from huggingface_hub import hf_hub_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.unpickling import convert, damaged, first_line, refused
 
 HUB_SCHEME = "hf://"
-LEGACY_PICKLES = 5
-"""What torch's format before 1.6 begins with: magic, protocol, system, object, storage keys."""
 Ignored = Sequence[tuple[str, str]]
 """Pairs of (shell-style pattern of tensor names, why those tensors are not wanted)."""
 
@@ -91,14 +85,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         try:
             return dict(load_file(path))
         except (SafetensorError, OSError) as error:
-            raise UserError(_damaged(path, error)) from error
+            raise UserError(damaged(path, error)) from error
     try:
         mapped = zipfile.is_zipfile(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
-        raise UserError(_refused(path, error)) from error
+        raise UserError(refused(path, error)) from error
     except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise UserError(_damaged(path, error)) from error
+        raise UserError(damaged(path, error)) from error
     if not isinstance(checkpoint, Mapping):
         kind = type(checkpoint).__name__
         raise UserError(f"{path}: expected a mapping of names to tensors, found a {kind}")
@@ -165,102 +159,8 @@ def first_difference(module: nn.Module, tensors: Mapping[str, Tensor]) -> str | 
     return None
 
 
-def convert(source: Path, target: Path) -> None:
-    """Rewrite `source` with plain numbers, dicts and tensors only; see the module's manual."""
-    try:
-        with safe_globals(_harmless_types()):
-            checkpoint = torch.load(source, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{source}: holds more than tensors, numbers and settings ({_wants(source, error)}); "
-            "ask its authors for a file of plain tensors"
-        ) from error
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise UserError(_damaged(source, error)) from error
-    partial = target.with_name(target.name + ".partial")
-    torch.save(_plain(checkpoint), partial)
-    partial.replace(target)
-
-
-def _harmless_types() -> list[Any]:
-    dtypes = [type(np.dtype(code)) for code in "?bBhHiIlLqQefd"]
-    scalar, rebuild = np._core.multiarray.scalar, np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-    renamed = [  # numpy 1 pickles call numpy._core by its former name
-        (scalar, "numpy.core.multiarray.scalar"),
-        (rebuild, "numpy.core.multiarray._reconstruct"),
-    ]
-    return [argparse.Namespace, np.dtype, np.ndarray, scalar, rebuild, *dtypes, *renamed]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, argparse.Namespace):
-        return _plain(vars(value))
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(item) for item in value)
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value)
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _own_float32(tensor: Tensor) -> Tensor:
     return tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
-
-
-def _refused(path: Path, error: Exception) -> str:
-    if "Unsupported global" not in str(error) or _is_cut_short(path):
-        return _damaged(path, ValueError(_unpickler_says(error)))
-    return (
-        f"{path}: holds more than tensors ({_wants(path, error)}) and is not loaded as it is; "
-        f"convert it safely: python -m pipeline.weights convert {path} {path.stem}.plain.pt"
-    )
-
-
-def _wants(path: Path, error: Exception) -> str:
-    try:
-        names = get_unsafe_globals_in_checkpoint(path)
-    except ValueError:  # torch lists them for zip-format files only
-        names = []
-    return ", ".join(sorted(names)) or _unpickler_says(error)
-
-
-def _is_cut_short(path: Path) -> bool:
-    # a name cut in two looks like a wish for code; pickletools reads opcodes without running them
-    if zipfile.is_zipfile(path):
-        return False
-    with path.open("rb") as file:
-        try:
-            for _ in range(LEGACY_PICKLES):
-                if not file.peek(1):
-                    break
-                deque(pickletools.genops(file), maxlen=0)
-        except ValueError:
-            return True
-    return False
-
-
-def _unpickler_says(error: Exception) -> str:
-    # torch puts its cause in the middle of a page of advice
-    cause = re.search(
-        r"WeightsUnpickler error: (?:Unsupported global: GLOBAL )?(\S.*?) ?(?:was not|$)",
-        str(error),
-        re.M,
-    )
-    return cause.group(1) if cause else first_line(error)
-
-
-def _damaged(path: Path, error: Exception) -> str:
-    size = path.stat().st_size if path.is_file() else 0
-    return (
-        f"{path}: expected a complete weights file, found a truncated or foreign one of {size} "
-        f"bytes ({first_line(error)}); download it again"
-    )
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its type where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _main() -> None:

@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +18,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.errors import UserError
+from pipeline.unpickling import convert
 from pipeline.weights import (
-    convert,
     file_sha256,
     load_checkpoint,
     load_state,
@@ -129,6 +130,20 @@ def test_a_pickle_with_more_than_tensors_names_the_conversion_that_mends_it(tmp_
     assert plain["args"] == {"lr": 0.5, "betas": (0.9, 0.98)}
     assert (plain["best_acc1"], plain["epoch"]) == (60.25, 250)
     assert torch.equal(plain["state_dict"]["a"], torch.ones(3))
+
+
+def test_numbers_of_numpy_1_are_converted_too(tmp_path):
+    torch.save({"best_acc1": np.float64(60.25)}, tmp_path / "new.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "new.pt") as new,
+        zipfile.ZipFile(tmp_path / "w.pt", "w") as old,
+    ):
+        for name in new.namelist():  # its pickle names modules as plain lines
+            old.writestr(name, new.read(name).replace(b"cnumpy._core.", b"cnumpy.core."))
+    with pytest.raises(UserError, match=r"numpy\.core\.multiarray\.scalar"):
+        load_checkpoint(tmp_path / "w.pt")
+    convert(tmp_path / "w.pt", tmp_path / "plain.pt")
+    assert load_checkpoint(tmp_path / "plain.pt") == {"best_acc1": 60.25}
 
 
 class _Intruder:
