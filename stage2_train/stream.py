@@ -93,6 +93,7 @@ class SourceStream:
         self._index: ShardIndex = read_index(self._folder)
         self._maker = ViewMaker(chain_for(self.modality, self.modality), params.seed, params.views)
         self._student, self._threads = params.student, threads
+        self._seed = params.train.seed
         self._samples: Iterator[JoinedSample] | None = None
 
     def take(self, count: int) -> MiniBatch:
@@ -137,13 +138,13 @@ class SourceStream:
         view = passes % self._maker.sizes.count
         planes = [target.store.read(shard, view) for target in self.targets]
         samples = list(read_shard(self._folder, self._index.shards[shard]))
-        rng = ViewRng(self._maker.seed, f"{self.source}/{shard}", passes, "order")
+        rng = ViewRng(self._seed, f"{self.source}/{shard}", passes, "order")
         for row in rng.permutation(len(samples)):
             key, members = samples[row]
             yield _Task(key, members, int(row), view, planes, self.cursor)
 
     def _tar_order(self, passes: int) -> list[int]:
-        rng = ViewRng(self._maker.seed, self.source, passes, "order")
+        rng = ViewRng(self._seed, self.source, passes, "order")
         return [int(shard) for shard in rng.permutation(len(self._index.shards))]
 
     def _count_before(self, passes: int, shard: int) -> int:

@@ -38,7 +38,7 @@ class Trainer:
         self.indexes = {s: read_index(source_folder(params, s)) for s in self.config.sources}
         self.targets = self._open_targets()
         openclip = load_openclip(params.student.arch, params.student.weights, self.device)
-        self.student = Student(openclip, params.student, seed=params.seed)
+        self.student = Student(openclip, params.student, seed=self.config.seed)
         self.objective = self._build_objective().to(self.device)
         self.parameters = {
             name: p for name, p in self.objective.named_parameters() if p.requires_grad
@@ -124,7 +124,7 @@ class Trainer:
             if target.teacher["name"] != self.config.anchor
         }
         projectors = FeatureProjectors(
-            self.student.width, heads, self.params.student.projector, seed=self.params.seed
+            self.student.width, heads, self.params.student.projector, seed=self.config.seed
         )
         return StepObjective(
             self.student, projectors, self.texts, stores, self.config.anchor,

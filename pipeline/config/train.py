@@ -45,6 +45,8 @@ class TrainConfig:
     """Weight of each source in a batch; sizes are the largest-remainder share of batch_size."""
     anchor: str = "clip"
     """Teacher whose cached image features are anchors; it must be the student's own CLIP."""
+    seed: int = 0
+    """Seed of first weights and data order; the views keep the run's own seed."""
     epochs: int = 100
     """Passes: an epoch is as many steps as the sources' samples fill batches."""
     batch_size: int = 2048
