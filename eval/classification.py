@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
 from torch import Tensor
 from torch.nn.functional import normalize
-from torchmetrics.functional.classification import multiclass_accuracy
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class ClassificationScores:
     predictions: Tensor
     """Int64 [samples]."""
     per_class: Tensor
-    """Float32 [classes], top-1 within each class; NaN for a class without samples."""
+    """Float64 [classes], top-1 within each class; NaN for a class without samples."""
 
 
 def zero_shot_scores(features: Tensor, classes: Tensor, labels: Tensor) -> ClassificationScores:
@@ -29,16 +30,15 @@ def zero_shot_scores(features: Tensor, classes: Tensor, labels: Tensor) -> Class
         labels: int64 [samples].
     """
     logits = normalize(features, dim=-1) @ normalize(classes, dim=-1).cpu().T
-    count = len(classes)
-    accuracy = multiclass_accuracy(logits, labels, count, average="micro")
-    top5 = multiclass_accuracy(logits, labels, count, average="micro", top_k=min(5, count))
-    per_class = multiclass_accuracy(logits, labels, count, average="none")
-    present = torch.bincount(labels, minlength=count) > 0
+    every, predictions = np.arange(len(classes)), logits.argmax(dim=-1)
+    # top_k_accuracy_score refuses k = classes, where every answer is right.
+    top5 = top_k_accuracy_score(labels, logits, k=5, labels=every) if len(every) > 5 else 1.0
+    recalls = recall_score(labels, predictions, labels=every, average=None, zero_division=np.nan)
     return ClassificationScores(
-        top1=float(accuracy),
+        top1=float(accuracy_score(labels, predictions)),
         top5=float(top5),
-        predictions=logits.argmax(dim=-1),
-        per_class=torch.where(present, per_class, torch.nan),
+        predictions=predictions,
+        per_class=torch.from_numpy(recalls),
     )
 
 
