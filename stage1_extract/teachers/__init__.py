@@ -15,6 +15,7 @@ __all__ = ["REGISTRY", "Card", "Teacher", "cards", "load_teacher"]
 REGISTRY = {
     "clip": "stage1_extract.teachers.clip",
     "ulip": "stage1_extract.teachers.ulip",
+    "vitlens": "stage1_extract.teachers.vitlens",
     "multimae": "stage1_extract.teachers.multimae",
     "recon": "stage1_extract.teachers.recon",
 }
