@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from pipeline.errors import UnreadableSample
+
 IMAGE_MEMBERS = ("image.jpg", "image.png", "image.webp")
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are decoded: 192 MB of RGB."""
 MAX_POINTS = 2_000_000
-
-
-class UnreadableSample(ValueError):
-    """A member that cannot be used; the text says which and why."""
 
 
 @dataclass(frozen=True)
