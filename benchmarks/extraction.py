@@ -1,0 +1,78 @@
+"""Stage 1 beside the bare forward loop of the same teacher on tensors that are already in memory.
+
+    python -m benchmarks.extraction --teacher ulip --source objects
+
+Both runs encode the same views in the same batches; stage 1 also reads tars, decodes, augments,
+digests and writes the store (into a temporary folder). Prints samples/s of both and their ratio.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import replace
+
+import torch
+
+from pipeline.config import Params, load_params
+from pipeline.device import default_device
+from pipeline.errors import exit_on_user_error
+from pipeline.samples import decode_member
+from pipeline.shards import read_shard
+from stage1_extract.__main__ import select_extractions
+from stage1_extract.extraction import Extraction
+from stage1_extract.progress import ExtractionProgress
+from stage1_extract.teachers import Teacher, load_teacher
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.extraction",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--teacher", required=True, help="name under `teachers`")
+    parser.add_argument("--source", required=True, help="name under `sources`")
+    parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
+    arguments = parser.parse_args()
+    params = load_params(arguments.params)
+    name = select_extractions(params, arguments.teacher, [arguments.source])[0]
+    config = params.teachers[arguments.teacher]
+    teacher = load_teacher(
+        arguments.teacher, weights=config.weights, arch=config.arch, device=default_device()
+    )
+    bare = bare_rate(Extraction(params, name, teacher))
+    staged = staged_rate(params, name, teacher)
+    print(f"bare forward loop {bare:8.1f} samples/s (K = {params.views.count} views each)")
+    print(f"stage 1           {staged:8.1f} samples/s")
+    print(f"ratio             {staged / bare:8.3f}")
+
+
+def bare_rate(extraction: Extraction) -> float:
+    """Samples per second of the teacher alone, over one tar's views held in memory."""
+    info = extraction.index.shards[0]
+    views = []
+    for key, members in read_shard(extraction.folder, info):
+        decoded = decode_member(members, extraction.maker.chain.member)
+        arrays = [extraction.maker(decoded, key, view).array for view in range(extraction.views)]
+        views.append(torch.stack([extraction.teacher.preprocess(array) for array in arrays]))
+    rows = max(1, extraction.batch_size // extraction.views)
+    batches = [torch.cat(views[i : i + rows]) for i in range(0, len(views), rows)]
+    extraction.teacher.encode(batches[0])
+    started = time.perf_counter()
+    for batch in batches:
+        extraction.teacher.encode(batch)
+    return info.count / (time.perf_counter() - started)
+
+
+def staged_rate(params: Params, name: str, teacher: Teacher) -> float:
+    """Samples per second of a whole extraction from scratch."""
+    with tempfile.TemporaryDirectory() as cache, ExtractionProgress(name) as progress:
+        extraction = Extraction(replace(params, cache=cache), name, teacher)
+        started = time.perf_counter()
+        extraction.run(progress)
+        return extraction.index.samples / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)
