@@ -1,0 +1,133 @@
+"""The portable student: a folder with `student.safetensors` and `student.json`.
+
+The tensors are the trainable ones only, by name; the json says on which frozen CLIP they belong:
+{"format": 1, "config": {StudentConfig}, "clip_sha256": "...", "teachers": {"ulip": 512}}
+Projectors, if saved, lie in the same file under `projectors.`; the encoder works without them.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from pipeline.config.student import StudentConfig
+from pipeline.errors import UserError
+from pipeline.weights import file_sha256, load_checkpoint
+from stage2_train.projectors import FeatureProjectors
+
+FORMAT = 1
+TENSORS, CARD = "student.safetensors", "student.json"
+_PROJECTORS = "projectors."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudentCard:
+    """The contents of student.json."""
+
+    format: int
+    """Version of this layout."""
+    config: StudentConfig
+    """What the student was built from; its `modalities` are what it encodes."""
+    clip_sha256: str
+    """Of the frozen CLIP's weights file."""
+    teachers: dict[str, int]
+    """Teacher -> feature dimension of the projectors saved along."""
+
+
+def write(
+    folder: Path,
+    config: StudentConfig,
+    trainable: Mapping[str, Tensor],
+    clip_weights: Path,
+    projectors: FeatureProjectors | None,
+) -> None:
+    """Write both files, each whole or not at all."""
+    tensors = {name: tensor.detach().contiguous() for name, tensor in trainable.items()}
+    if projectors is not None:
+        heads = projectors.heads.state_dict()
+        tensors |= {_PROJECTORS + name: tensor.contiguous() for name, tensor in heads.items()}
+    card = StudentCard(
+        format=FORMAT,
+        config=config,
+        clip_sha256=file_sha256(clip_weights),
+        teachers={} if projectors is None else projectors.dims,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_whole(folder / TENSORS, save(tensors))
+    _write_whole(folder / CARD, msgspec.json.format(msgspec.json.encode(card), indent=2))
+
+
+def read_card(folder: Path) -> StudentCard:
+    """Read and check student.json; raises UserError naming it."""
+    path = folder / CARD
+    try:
+        raw = msgspec.json.decode(path.read_bytes(), type=dict)
+        if raw.get("format") != FORMAT:
+            raise UserError(
+                f"{path}: expected layout version {FORMAT}, found {raw.get('format')}; "
+                "load it with the release that wrote it"
+            )
+        return msgspec.convert(raw, StudentCard)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such file; expected the folder of a trained student, such as "
+            "runs/demo/student (python -m stage2_train writes it)"
+        ) from None
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path}: not a student's description: {error}") from None
+
+
+def fill(parameters: Mapping[str, nn.Parameter], folder: Path) -> None:
+    """Copy the folder's encoder tensors into `parameters`; both must name the same ones."""
+    _fill(parameters, folder, lambda name: not name.startswith(_PROJECTORS))
+
+
+def load_projectors(folder: Path, width: int) -> FeatureProjectors:
+    """The projectors saved along with the student of `folder`, whose hidden width is `width`."""
+    card = read_card(folder)
+    projectors = FeatureProjectors(width, card.teachers, card.config.projector)
+    parameters = {_PROJECTORS + name: p for name, p in projectors.heads.named_parameters()}
+    _fill(parameters, folder, lambda name: name.startswith(_PROJECTORS))
+    return projectors
+
+
+def check_clip(card: StudentCard, folder: Path, clip_weights: Path) -> None:
+    """Raise UserError unless `clip_weights` is the very file the student was trained on."""
+    found = file_sha256(clip_weights)
+    if found != card.clip_sha256:
+        raise UserError(
+            f"{folder / CARD}: trained on CLIP weights with sha256 {card.clip_sha256}, found "
+            f"{found} in {clip_weights}; restore the weights it was trained on"
+        )
+
+
+def _fill(
+    parameters: Mapping[str, nn.Parameter], folder: Path, wanted: Callable[[str], bool]
+) -> None:
+    path = folder / TENSORS
+    if not path.is_file():
+        raise UserError(f"{path}: no such file, though {CARD} is there; train or copy it again")
+    tensors = {name: t for name, t in load_checkpoint(path).items() if wanted(name)}
+    for name in sorted(parameters.keys() | tensors.keys()):
+        expected, found = (
+            f"shape {list(table[name].shape)}" if name in table else "no such tensor"
+            for table in (parameters, tensors)
+        )
+        if expected != found:
+            raise UserError(
+                f"{path}: '{name}': expected {expected}, found {found}; "
+                "the file is of another architecture or config"
+            )
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[name])
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -1,0 +1,179 @@
+"""The student: one frozen CLIP ViT that trainable tokenizers and experts open to other modalities.
+
+Use after training:
+    student = Student.load("runs/demo/student")
+    points = student.encode("points", clouds)            # float [B, N, 3] -> [B, embed_dim]
+    labels = student.encode_text(["a chair", "a lamp"])  # [2, embed_dim]
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+from torch import Generator, Tensor, nn
+
+from pipeline.config.student import StudentConfig
+from pipeline.errors import UserError
+from pipeline.openclip import OpenClip, load_openclip
+from stage2_train import portable
+from stage2_train.adapted_block import BlockExperts
+from stage2_train.moe_lora import Routing
+from stage2_train.projectors import FeatureProjectors
+from stage2_train.tokenizers import TOKENIZERS
+from stage2_train.unknown_name import unknown_name
+
+
+class StudentOutput(NamedTuple):
+    """What the student makes of a mini-batch of one modality."""
+
+    hidden: Tensor
+    """[B, width]: the class token after the trunk's last norm; the projectors' input."""
+    embedding: Tensor
+    """[B, embed_dim]: hidden in CLIP's joint space, not normalised."""
+    balance_loss: Tensor
+    """float32 scalar: mean of the routers' load-balancing losses; 1 when perfectly even."""
+    expert_use: Tensor
+    """float32 [experts the modality sees]: share of routing choices, mean over routers."""
+
+
+class Student(nn.Module):
+    """One encoder for every modality of `config`, aligned in the frozen CLIP's joint space.
+
+    Args:
+        openclip: the frozen CLIP, both towers; the student lives on its device. Its vision tower
+            must be open_clip's plain ViT.
+        config: modalities, experts and tokenizers.
+        seed: of the first weights; the global generator is not touched.
+
+    Raises:
+        UserError: a modality without a tokenizer, a vision tower of another kind.
+    """
+
+    def __init__(self, openclip: OpenClip, config: StudentConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config, self.openclip = config, openclip
+        self.clip = openclip.model.requires_grad_(False).eval()
+        _check_trunk(self.visual, config.arch)
+        for modality in config.modalities:
+            if modality not in TOKENIZERS:
+                raise unknown_name("modality", modality, TOKENIZERS)
+        generator = Generator().manual_seed(seed)
+        self.tokenizers = nn.ModuleDict(
+            {name: TOKENIZERS[name](openclip, config, generator) for name in config.modalities}
+        )
+        self.experts = nn.ModuleList(
+            BlockExperts(block, config, generator) for block in self.visual.transformer.resblocks
+        )
+        self.logit_scale = nn.Parameter(cast(Tensor, self.clip.logit_scale).detach().clone())
+        self.to(openclip.device)
+
+    @property
+    def visual(self) -> VisionTransformer:
+        """The frozen vision tower."""
+        return cast(VisionTransformer, self.clip.visual)
+
+    @property
+    def width(self) -> int:
+        """Columns of `StudentOutput.hidden`."""
+        return self.visual.class_embedding.shape[0]
+
+    def forward(self, modality: str, x: Any) -> StudentOutput:
+        """Encode one mini-batch; `x` is what the modality's tokenizer takes.
+
+        Before training, images come out as the frozen CLIP's `encode_image` gives them, bit for
+        bit (unless gradients are being recorded in training mode: then to rounding).
+        """
+        if modality not in self.tokenizers:
+            raise unknown_name("modality", modality, self.tokenizers)
+        visual = self.visual
+        tokens = self.tokenizers[modality](visual, x)
+        routings: list[Routing] = []
+        # Only the class token leaves the last block. Training uses that; elsewhere the whole
+        # block runs, as CLIP's own does, because fewer rows may round differently.
+        shortcut = self.training and torch.is_grad_enabled()
+        for block, experts in zip(visual.transformer.resblocks, self.experts):
+            last = experts is self.experts[-1]
+            tokens, decided = experts(block, modality, tokens, class_only=shortcut and last)
+            routings += decided
+        hidden = visual.ln_post(tokens[:, 0])
+        return StudentOutput(
+            hidden,
+            hidden @ visual.proj,
+            torch.stack([routing.balance for routing in routings]).mean(),
+            torch.stack([routing.use for routing in routings]).mean(0),
+        )
+
+    def train(self, mode: bool = True) -> "Student":
+        """As any module's, but the frozen CLIP stays in evaluation mode."""
+        super().train(mode)
+        self.clip.eval()
+        return self
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """The parameters to train and to save, by name; the frozen CLIP's are not among them."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def encode(self, modality: str, batch: Any) -> Tensor:
+        """Embeddings float32 [B, embed_dim], not normalised, on the student's device.
+
+        `batch` is a tensor or array (or a tuple of them) on any device: images uint8 [B, 3, H, W]
+        or normalised float, clouds float [B, N, 3 or more] in the unit sphere.
+        """
+        device = self.openclip.device
+        if isinstance(batch, tuple):
+            x: Any = tuple(torch.as_tensor(part, device=device) for part in batch)
+        else:
+            x = torch.as_tensor(batch, device=device)
+        return self(modality, x).embedding.float()
+
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """Embeddings float32 [prompts, embed_dim] by CLIP's own frozen text tower."""
+        return self.openclip.encode_text(prompts)
+
+    def save(self, path: str | Path, projectors: FeatureProjectors | None = None) -> None:
+        """Write the folder `path`: student.safetensors and student.json (`stage2_train.portable`).
+
+        Projectors, if given, are saved along; `portable.load_projectors` reads them.
+        """
+        portable.write(Path(path), self.config, self.trainable(), self.openclip.weights, projectors)
+
+    @staticmethod
+    def load(
+        path: str | Path, *, openclip: OpenClip | None = None, device: str | torch.device = "cpu"
+    ) -> "Student":
+        """Read what `save` wrote, in evaluation mode.
+
+        Args:
+            path: the folder.
+            openclip: the CLIP, if it is in memory already; by default the one the json names.
+            device: where to load that.
+
+        Raises:
+            UserError: a missing or damaged file, a layout of another version, tensors of another
+                architecture (the first that differs, with both shapes), other CLIP weights.
+        """
+        folder = Path(path)
+        card = portable.read_card(folder)
+        if openclip is None:
+            openclip = load_openclip(card.config.arch, card.config.weights, device)
+        student = Student(openclip, card.config)
+        portable.fill(student.trainable(), folder)
+        portable.check_clip(card, folder, openclip.weights)
+        return student.eval()
+
+
+def _check_trunk(visual: nn.Module, arch: str) -> None:
+    plain = (
+        isinstance(visual, VisionTransformer)
+        and visual.attn_pool is None
+        and visual.pool_type == "tok"
+        and all(isinstance(b, ResidualAttentionBlock) for b in visual.transformer.resblocks)
+    )
+    if not plain:
+        raise UserError(
+            f"student.arch '{arch}' has no plain open_clip ViT with a class token as its vision "
+            "tower; choose one such as ViT-B-16, ViT-B-32 or ViT-L-14"
+        )

@@ -1,0 +1,25 @@
+"""From a modality's batch to the frozen trunk's tokens; one line of registry a modality.
+
+A tokenizer is a module whose forward(visual, x) gives [B, 1 + tokens, width]: a class token first,
+positions and the trunk's `ln_pre` applied, ready for the first block.
+"""
+
+from collections.abc import Callable
+
+from torch import Generator, nn
+
+from pipeline.config.student import StudentConfig
+from pipeline.openclip import OpenClip
+from stage2_train.tokenizers.grouping import group_points
+from stage2_train.tokenizers.image import ImageTokenizer
+from stage2_train.tokenizers.points import PointsTokenizer
+
+__all__ = ["TOKENIZERS", "group_points"]
+
+TOKENIZERS: dict[str, Callable[[OpenClip, StudentConfig, Generator], nn.Module]] = {
+    "image": lambda clip, config, generator: ImageTokenizer(clip.mean, clip.std),
+    "points": lambda clip, config, generator: PointsTokenizer(
+        clip.model.visual, config.points, generator
+    ),
+}
+"""Modality -> how its tokenizer is built for a frozen CLIP."""
