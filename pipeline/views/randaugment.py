@@ -10,8 +10,13 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
+from pipeline.views.rng import ViewRng
+
+OPERATIONS_A_VIEW = 2
+"""n=2."""
 LEVEL = 9 / 30
 """m=9 on the paper's scale of 30."""
+RANDAUGMENT_TEXT = f"RandAugment(m=9, n={OPERATIONS_A_VIEW}"
 
 _SHEAR = 0.3 * LEVEL
 _TRANSLATE = 150 / 331 * LEVEL
@@ -56,6 +61,18 @@ OPERATIONS: dict[str, Operation] = {
 """The 14 operations; the second argument is the drawn sign, ignored where there is none."""
 
 NAMES = tuple(OPERATIONS)
+GEOMETRIC = frozenset({"shear_x", "shear_y", "translate_x", "translate_y", "rotate"})
+"""Operations that move pixels; the others change their colours."""
+
+
+def sample_operations(rng: ViewRng) -> tuple[int, ...]:
+    """Draw the operations of a view, indices into `NAMES`."""
+    return tuple(rng.integer(len(NAMES)) for _ in range(OPERATIONS_A_VIEW))
+
+
+def sample_signs(rng: ViewRng) -> tuple[int, ...]:
+    """Draw a sign, +1 or -1, for each of them."""
+    return tuple(1 - 2 * rng.integer(2) for _ in range(OPERATIONS_A_VIEW))
 
 
 def randaugment(
@@ -64,4 +81,14 @@ def randaugment(
     """Apply the drawn operations (indices into `NAMES`) with the drawn signs (+1 or -1)."""
     for index, sign in zip(operations, signs, strict=True):
         image = OPERATIONS[NAMES[index]](image, sign)
+    return image
+
+
+def randaugment_geometric(
+    image: Image.Image, operations: tuple[int, ...], signs: tuple[int, ...]
+) -> Image.Image:
+    """Only the drawn operations that move pixels; any mode, floats included."""
+    for index, sign in zip(operations, signs, strict=True):
+        if NAMES[index] in GEOMETRIC:
+            image = OPERATIONS[NAMES[index]](image, sign)
     return image
