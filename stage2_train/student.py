@@ -83,7 +83,7 @@ class Student(nn.Module):
         """Encode one mini-batch; `x` is what the modality's tokenizer takes.
 
         Before training, images come out as the frozen CLIP's `encode_image` gives them, bit for
-        bit (unless gradients are being recorded in training mode: then to rounding).
+        bit (to rounding where training records gradients, or with experts on the attention).
         """
         if modality not in self.tokenizers:
             raise unknown_name("modality", modality, self.tokenizers)

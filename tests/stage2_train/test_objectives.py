@@ -1,0 +1,122 @@
+"""Objectives: each at a limit where its value is known, in float32, blind to masked rows."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stage2_train.objectives import (
+    feature_distillation,
+    one_way_binding,
+    similarity_distillation,
+    soft_binding,
+)
+
+SCALE = torch.tensor(10.0).log()
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def info_nce(a: Tensor, b: Tensor, scale: float) -> Tensor:
+    logits = F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T * scale
+    target = torch.arange(len(a))
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def test_soft_binding_of_distinct_labels_is_info_nce_when_tau_vanishes() -> None:
+    e, a, t = draw(6, 16), draw(6, 16, seed=1), draw(6, 16, seed=2)
+    found = soft_binding(e, a, t, t, tau=1e-4, logit_scale=SCALE)
+    torch.testing.assert_close(found, info_nce(e, a, 10.0))
+
+
+def test_soft_binding_of_one_label_only_asks_for_uniform_similarity() -> None:
+    e, t = draw(4, 16), draw(1, 16, seed=1)
+    a = torch.ones(7, 16)
+    found = one_way_binding(e, a, t.expand(4, -1), t.expand(7, -1), tau=0.05, logit_scale=SCALE)
+    assert found.item() == pytest.approx(torch.tensor(7.0).log().item())
+
+
+def test_soft_binding_is_least_where_similarities_match_the_labels() -> None:
+    t = draw(8, 16)
+    tau = 0.1  # equals 1 / exp(SCALE): embeddings that lie as their labels do are optimal
+    aligned = t.clone().requires_grad_()
+    soft_binding(aligned, t, t, t, tau=tau, logit_scale=SCALE).backward()
+    assert aligned.grad is not None
+    assert aligned.grad.abs().max() < 1e-6
+    best = soft_binding(t, t, t, t, tau=tau, logit_scale=SCALE)
+    assert best < soft_binding(draw(8, 16, seed=3), t, t, t, tau=tau, logit_scale=SCALE)
+
+
+def test_soft_binding_takes_more_anchors_than_samples_and_sends_gradient_to_both() -> None:
+    e, a = draw(3, 16).requires_grad_(), draw(9, 16, seed=1).requires_grad_()
+    scale = SCALE.clone().requires_grad_()
+    soft_binding(e, a, draw(3, 8), draw(9, 8, seed=4), tau=0.1, logit_scale=scale).backward()
+    assert all(x.grad is not None and x.grad.any() for x in (e, a, scale))
+
+
+def test_the_scale_stops_at_a_hundred() -> None:
+    e, t = draw(4, 16), draw(4, 16, seed=1)
+    losses = [
+        soft_binding(e, e.flip(0), t, t, tau=0.1, logit_scale=torch.tensor(float(s)).log())
+        for s in (100, 1000)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_feature_distillation_measures_direction_only() -> None:
+    target, valid = draw(5, 12), torch.ones(5, dtype=torch.bool)
+    for factor, expected in ((3.0, 0.0), (-0.5, 2.0)):
+        found = feature_distillation(factor * target, target, valid=valid)
+        assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_similarity_distillation_is_zero_at_agreement_and_positive_elsewhere() -> None:
+    target, texts, valid = draw(5, 12), draw(4, 12, seed=1), torch.ones(5, dtype=torch.bool)
+    for predicted, least, most in ((2 * target, -1e-6, 1e-6), (draw(5, 12, seed=2), 0.01, 1e3)):
+        loss = similarity_distillation(predicted, target, texts, temperature=0.07, valid=valid)
+        assert least <= loss.item() <= most
+
+
+def test_similarity_distillation_is_the_kl_of_the_softmaxes() -> None:
+    predicted, target, texts = draw(3, 6), draw(3, 6, seed=1), draw(4, 6, seed=2)
+    p, q = (
+        (F.normalize(x, dim=-1) @ F.normalize(texts, dim=-1).T / 0.1).softmax(-1)
+        for x in (target, predicted)
+    )
+    expected = (p * (p / q).log()).sum(-1).mean()
+    valid = torch.ones(3, dtype=torch.bool)
+    found = similarity_distillation(predicted, target, texts, temperature=0.1, valid=valid)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("kind", ["feature", "similarity"])
+def test_masked_rows_count_for_nothing(kind: str) -> None:
+    predicted, target = draw(6, 12).requires_grad_(), draw(6, 12, seed=1)
+    valid = torch.tensor([True, False, True, True, False, True])
+
+    def loss(p: Tensor, t: Tensor, v: Tensor) -> Tensor:
+        if kind == "feature":
+            return feature_distillation(p, t, valid=v)
+        return similarity_distillation(p, t, draw(3, 12, seed=2), temperature=0.1, valid=v)
+
+    spoiled = torch.where(valid[:, None], target, float("nan"))
+    found = loss(predicted, spoiled, valid)
+    torch.testing.assert_close(found, loss(predicted[valid], target[valid], valid[valid]))
+    found.backward()
+    assert predicted.grad is not None
+    assert predicted.grad.isfinite().all()
+    assert not predicted.grad[~valid].any()
+    assert loss(predicted, spoiled * float("nan"), ~valid & valid).item() == 0
+
+
+def test_objectives_stay_in_float32_under_autocast() -> None:
+    e, t, valid = draw(6, 64), draw(6, 64, seed=1), torch.ones(6, dtype=torch.bool)
+    settings = {"tau": 0.01, "logit_scale": torch.tensor(100.0).log()}
+    exact = soft_binding(e, t, t, t, **settings), feature_distillation(e, t, valid=valid)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = soft_binding(e, t, t, t, **settings), feature_distillation(e, t, valid=valid)
+        half = feature_distillation(e.bfloat16(), t.half(), valid=valid)
+    assert found == exact
+    assert half.dtype == torch.float32
