@@ -30,7 +30,7 @@ JITTER = 0.4
 
 IMAGE_CHAIN = (
     f"{CROP_TEXT}, bicubic), RandHorizontalFlip({FLIP}), "
-    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v1"
+    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v2"
 )
 PAIRED_IMAGE_CHAIN = f"{CROP_TEXT}, bicubic); v1"
 """The image paired with points: the last row of Table 1."""

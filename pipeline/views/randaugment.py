@@ -34,7 +34,8 @@ def _shear(image: Image.Image, x: float, y: float) -> Image.Image:
 
 
 def _translate(image: Image.Image, x: float, y: float) -> Image.Image:
-    shift = (1, 0, round(x * image.width), 0, 1, round(y * image.height))
+    """Move right and down by these shares of the sides, in whole pixels cut as torchvision cuts."""
+    shift = (1, 0, -int(x * image.width), 0, 1, -int(y * image.height))
     return image.transform(image.size, Image.Transform.AFFINE, shift)
 
 
