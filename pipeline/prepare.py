@@ -22,7 +22,7 @@ from rich.progress import track
 from pipeline.config import Params, SourceConfig, load_params
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.samples import UnreadableSample, decode_member, decode_text
+from pipeline.samples import UnreadableSample, check_member, decode_text
 from pipeline.shards import FORMAT, ShardIndex, ShardInfo, write_index, write_shard
 
 
@@ -107,7 +107,7 @@ def _readable(
         try:
             members = item.read()
             for member in dataset.members:
-                decode_member(members, member)
+                check_member(members, member)
             captions.update(decode_text(members).label_texts)
         except (UnreadableSample, OSError) as error:
             rejected.append({"key": item.key, "reason": str(error)})

@@ -55,7 +55,8 @@ def decode_member(sample: Mapping[str, bytes], member: str) -> Any:
     if member == "audio":
         return decode_audio(_first_of(sample, AUDIO_MEMBERS))
     if member == "depth":
-        return decode_depth(_required(sample, "depth.png"), _meta(sample).get("depth"))
+        sensor = _decode_json(sample, "meta.json", dict).get("depth")
+        return decode_depth(_required(sample, "depth.png"), sensor)
     return decode_image(_first_of(sample, IMAGE_MEMBERS))
 
 
@@ -157,14 +158,6 @@ def _decode_json(sample: Mapping[str, bytes], member: str, declared: type[Json])
 def _unreadable(what: str, error: Exception) -> UnreadableSample:
     reason = " ".join(str(error).split()) or type(error).__name__
     return UnreadableSample(f"{what}: {reason}")
-
-
-def _meta(sample: Mapping[str, bytes]) -> dict[str, Any]:
-    try:
-        meta = json.loads(sample.get("meta.json", b"{}"))
-    except ValueError as error:
-        raise UnreadableSample(f"meta.json: {error}") from None
-    return meta if isinstance(meta, dict) else {}
 
 
 def _first_of(sample: Mapping[str, bytes], names: tuple[str, ...]) -> bytes:

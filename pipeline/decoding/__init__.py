@@ -1,0 +1,1 @@
+"""Decoders of long or structured members, one file a modality, each within stated bounds."""

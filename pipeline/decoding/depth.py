@@ -1,0 +1,100 @@
+"""`depth.png` and its sensor: the stored integers, and the disparity they stand for."""
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.errors import UnreadableSample
+
+MAX_PIXELS = 64_000_000
+"""Larger maps are refused before they are decoded: 128 MB of integers."""
+UNITS_PER_METRE = {"millimetres": 1000, "sunrgbd-raw": 1000}
+"""Encoding -> stored units in what is read as one metre.
+
+`sunrgbd-raw` is SUN RGB-D's file as it is: millimetres rotated left by 3 bits, so a reading is 8
+times the metres up to 8.19 m and wraps beyond. ViT-Lens was trained on that reading (its issues #9
+and #12), so it is not rotated back. A sensor's true millimetres give 8 times those disparities.
+"""
+METRES = (0.01, 50.0)
+"""Readings outside are clipped, holes (0) to the nearest (ViT-Lens, snippet in its issue #9)."""
+DISPARITY = (0.01, 75.0)
+"""Pixels; clamped before any resampling, so that holes do not bleed (ViT-Lens, RGBD_Processor)."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A stored depth map."""
+
+    raw: np.ndarray
+    """Uint16 [H, W], 0 where the sensor saw nothing."""
+    encoding: str
+    """Key of `UNITS_PER_METRE`."""
+    baseline: float
+    """Metres between the sensor's two eyes."""
+    fx: float
+    """Focal length in pixels."""
+
+    def disparity(self, raw: np.ndarray) -> np.ndarray:
+        """Disparity float32 in pixels, baseline * fx / metres, of any part of `raw`."""
+        metres = raw / np.float32(UNITS_PER_METRE[self.encoding])
+        np.clip(metres, *METRES, out=metres)
+        disparity = np.divide(np.float32(self.baseline * self.fx), metres, out=metres)
+        return np.clip(disparity, *DISPARITY, out=disparity)
+
+
+def decode_depth(data: bytes, sensor: Any) -> Depth:
+    """Depth map from the bytes of `depth.png` and the `depth` object of `meta.json`.
+
+    Raises:
+        UnreadableSample: no 16-bit grey PNG, truncated, too large, or all zero; or a sensor
+            without a known encoding and a positive baseline and fx.
+    """
+    encoding, baseline, fx = _sensor(sensor)
+    raw = _pixels(data)
+    if not raw.any():
+        raise UnreadableSample("depth.png: every value is 0, the sensor saw nothing")
+    return Depth(raw, encoding, baseline, fx)
+
+
+def _pixels(data: bytes) -> np.ndarray:
+    """Uint16 [H, W]; the size is read from the header and bounded before any pixel is decoded."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=("PNG",))
+        if image.width * image.height > MAX_PIXELS:
+            raise UnreadableSample(
+                f"depth.png: {image.width} x {image.height} pixels; the limit is {MAX_PIXELS}"
+            )
+        if image.mode != "I;16":
+            raise UnreadableSample(f"depth.png: expected 16-bit grey, found mode {image.mode}")
+        return np.asarray(image)
+    except UnreadableSample:
+        raise
+    except UnidentifiedImageError:
+        raise UnreadableSample("depth.png: not a PNG") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnreadableSample(f"depth.png: {error}") from None
+
+
+def _sensor(sensor: Any) -> tuple[str, float, float]:
+    """Encoding, baseline and fx, checked."""
+    if not isinstance(sensor, Mapping):
+        raise UnreadableSample("meta.json: expected `depth` with encoding, baseline and fx")
+    encoding = sensor.get("encoding")
+    if encoding not in UNITS_PER_METRE:
+        raise UnreadableSample(
+            f"meta.json: depth.encoding is {encoding!r}, expected one of "
+            f"{', '.join(UNITS_PER_METRE)}"
+        )
+    return encoding, _positive(sensor, "baseline"), _positive(sensor, "fx")
+
+
+def _positive(sensor: Mapping[str, Any], name: str) -> float:
+    value: Any = sensor.get(name)
+    if type(value) in (int, float) and math.isfinite(value) and value > 0:
+        return float(value)
+    raise UnreadableSample(f"meta.json: depth.{name} is {value!r}, expected a number > 0")
