@@ -1,8 +1,10 @@
 """WebDataset shards: byte-identical tars of a fixed number of samples, and their index."""
 
 import json
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,7 @@ def file_hash(path: Path) -> str:
 def write_shard(path: Path, samples: list[tuple[str, dict[str, bytes]]]) -> ShardInfo:
     """Write one tar: times 0, fixed owner, members sorted; same samples, same bytes."""
     partial = path.with_name(path.name + ".partial")
-    with wds.TarWriter(str(partial), encoder=False, mtime=0, format="GNU_FORMAT") as tar:
+    with partial.open("wb") as file, wds.TarWriter(file, encoder=False, mtime=0) as tar:
         for key, members in samples:
             tar.write({"__key__": key, **members})
     partial.replace(path)
@@ -96,16 +98,31 @@ def read_index(folder: Path) -> ShardIndex:
         UserError: it is missing, broken, or of another format.
     """
     path = folder / INDEX
-    mend = f"run: python -m pipeline.prepare --source {folder.parent.name}"
+    mend = _prepare_command(folder)
     try:
         index = msgspec.json.decode(path.read_bytes(), type=ShardIndex)
     except FileNotFoundError:
         raise UserError(f"{path}: not found, the dataset is not prepared; {mend}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}; {mend}") from None
     if index.format != FORMAT:
         raise UserError(f"{path}: expected format {FORMAT}, found {index.format}; {mend}")
     return index
+
+
+def verify_shard(folder: Path, shard: ShardInfo) -> None:
+    """Compare a tar with the hash in its index.
+
+    Raises:
+        UserError: the tar is missing or was changed after its index was written.
+    """
+    path = _present(folder, shard)
+    found = file_hash(path)
+    if found != shard.xxh3:
+        raise UserError(
+            f"{path}: expected xxh3 {shard.xxh3} of {folder / INDEX}, found {found}; "
+            f"{_prepare_command(folder)}"
+        )
 
 
 def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -114,17 +131,40 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
     Raises:
         UserError: the tar is missing, damaged, or holds another number of samples.
     """
-    path = folder / shard.name
-    mend = f"run: python -m pipeline.prepare --source {folder.parent.name}"
-    if not path.exists():
-        raise UserError(f"{path}: missing shard, {shard.count} samples expected; {mend}")
-    count = 0
+    path, mend = _present(folder, shard), _prepare_command(folder)
+    size, count = path.stat().st_size, 0
+    if size != shard.bytes:
+        raise UserError(f"{path}: expected {shard.bytes} bytes, found {size}; {mend}")
     try:
-        for sample in wds.WebDataset(str(path), shardshuffle=False, empty_check=False):
-            members = {name: data for name, data in sample.items() if not name.startswith("__")}
-            yield sample["__key__"], members
+        for key, entries in groupby(_entries(path, size), key=lambda entry: entry[0]):
+            yield key, {member: data for _, member, data in entries}
             count += 1
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, tarfile.TarError, ValueError) as error:
         raise UserError(f"{path}: unreadable after {count} samples ({error}); {mend}") from None
     if count != shard.count:
         raise UserError(f"{path}: expected {shard.count} samples, found {count}; {mend}")
+
+
+def _entries(path: Path, size: int) -> Iterator[tuple[str, str, bytes]]:
+    """(key, member, data) of a tar's files; the first dot of a file's name ends its key."""
+    with path.open("rb") as file, tarfile.open(path, "r:") as tar:
+        for entry in tar:
+            if not entry.isreg() or entry.issparse() or entry.offset_data + entry.size > size:
+                raise tarfile.ReadError(f"{entry.name!r} is no plain file within the tar")
+            folder, slash, name = entry.name.rpartition("/")
+            stem, _, member = name.partition(".")
+            file.seek(entry.offset_data)
+            yield f"{folder}{slash}{stem}", member, file.read(entry.size)
+
+
+def _present(folder: Path, shard: ShardInfo) -> Path:
+    path = folder / shard.name
+    if not path.is_file():
+        raise UserError(
+            f"{path}: missing shard, {shard.count} samples expected; {_prepare_command(folder)}"
+        )
+    return path
+
+
+def _prepare_command(folder: Path) -> str:
+    return f"run: python -m pipeline.prepare --source {folder.parent.name}"
