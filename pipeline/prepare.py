@@ -11,6 +11,7 @@ import argparse
 import importlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
@@ -24,6 +25,7 @@ from pipeline.datasets import RawDataset, RawItem
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.samples import UnreadableSample, check_member, decode_text
 from pipeline.shards import FORMAT, ShardIndex, ShardInfo, write_index, write_shard
+from pipeline.unknown_name import unknown_name
 
 
 def main() -> None:
@@ -49,6 +51,7 @@ def prepare(params: Params, name: str, split: str, raw: Path) -> ShardIndex:
     """Convert one split; the finished folder replaces an older one in a single step."""
     source = params.sources[name]
     dataset = read_raw(source, raw, split)
+    _check_listing(dataset, raw, split)
     final = Path(params.shards) / name / split
     folder = final.with_name(f"{split}.partial")
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,8 +70,7 @@ def prepare(params: Params, name: str, split: str, raw: Path) -> ShardIndex:
         recipe={"converter": source.converter, "seed": params.seed},
     )  # fmt: skip
     write_index(folder, index)
-    shutil.rmtree(final, ignore_errors=True)
-    folder.replace(final)
+    _replace_folder(folder, final)
     print(f"{final}: {index.samples} samples in {len(shards)} shards, {len(rejected)} rejected")
     return index
 
@@ -79,15 +81,30 @@ def read_raw(source: SourceConfig, raw: Path, split: str) -> RawDataset:
         raise UserError(
             f"{raw}: raw data not found; download the dataset there or name its folder with --raw"
         )
-    try:
-        converter = importlib.import_module(f"pipeline.datasets.{source.converter}")
-    except ModuleNotFoundError:
-        there = sorted(path.stem for path in Path(__file__).parent.glob("datasets/[a-z]*.py"))
+    there = sorted(path.stem for path in _CONVERTERS.glob("*.py") if _reads(path))
+    if source.converter not in there:
+        raise unknown_name("converter", source.converter, there)
+    return importlib.import_module(f"pipeline.datasets.{source.converter}").read(raw, split)
+
+
+_CONVERTERS = Path(__file__).parent / "datasets"
+
+
+def _reads(module: Path) -> bool:
+    """Whether a file of pipeline/datasets/ is a converter, told without importing them all."""
+    return "\ndef read(" in module.read_text()
+
+
+def _check_listing(dataset: RawDataset, raw: Path, split: str) -> None:
+    """A key that two samples share would join the features of one to the other."""
+    if not dataset.items:
+        raise UserError(f"{raw}: no samples of split '{split}'; check `splits` in the params file")
+    key, times = Counter(item.key for item in dataset.items).most_common(1)[0]
+    if times > 1:
         raise UserError(
-            f"converter '{source.converter}' is not in pipeline/datasets/; there is: "
-            f"{', '.join(there)}"
-        ) from None
-    return converter.read(raw, split)
+            f"{raw}: split '{split}' has {times} samples with the key '{key}'; keys must be "
+            "unique: mend the raw data or the converter"
+        )
 
 
 def _shuffled(items: list[RawItem], seed: int) -> list[RawItem]:
@@ -108,11 +125,28 @@ def _readable(
             members = item.read()
             for member in dataset.members:
                 check_member(members, member)
-            captions.update(decode_text(members).label_texts)
+            text = decode_text(members)
+            _check_labels(text.labels, dataset.classes)
+            captions.update(text.label_texts)
         except (UnreadableSample, OSError) as error:
             rejected.append({"key": item.key, "reason": str(error)})
         else:
             yield item.key, members
+
+
+def _check_labels(labels: tuple[int, ...], classes: list[str]) -> None:
+    if max(labels, default=-1) >= len(classes):
+        raise UnreadableSample(f"meta.json: label {max(labels)}, but {len(classes)} classes")
+
+
+def _replace_folder(folder: Path, final: Path) -> None:
+    """Put a finished folder in an older one's place; the old one goes only when the new stands."""
+    old = final.with_name(f"{final.name}.old.partial")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.replace(old)
+    folder.replace(final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _report(

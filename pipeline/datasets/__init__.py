@@ -4,10 +4,13 @@ A converter is a module with `read(raw: Path, split: str) -> RawDataset`. Listin
 the bytes of an item are read one at a time.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.errors import UserError
+
+_KEY = re.compile(r"(?!__|/)[^.\x00-\x1f\x7f\ud800-\udfff]+(?<!/)")
 
 
 @dataclass(frozen=True)
@@ -15,13 +18,16 @@ class RawItem:
     """One sample of the raw dataset."""
 
     key: str
-    """Unique and stable; without dots, which end a key in a WebDataset tar."""
+    """Unique and stable. Dots end a key in a WebDataset tar, a leading `__` hides the sample."""
     read: Callable[[], dict[str, bytes]]
     """Its members (`image.webp`, `points.npy`, `text.json`, `meta.json`, ...)."""
 
     def __post_init__(self) -> None:
-        if not self.key or "." in self.key:
-            raise UserError(f"sample key '{self.key}': expected a non-empty name without dots")
+        if not _KEY.fullmatch(self.key):
+            raise UserError(
+                f"sample key {self.key!r}: expected printable characters without dots, "
+                "not beginning with __ and not beginning or ending with /"
+            )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pipeline.errors import UserError
 from pipeline.samples import UnreadableSample
 
 LICENCE = "see demo/pack/LICENCES.md"
+RESTORE = "restore it: git checkout demo/pack"
 
 
 def records(raw: Path, name: str, split: str) -> list[dict[str, Any]]:
@@ -25,12 +26,23 @@ def records(raw: Path, name: str, split: str) -> list[dict[str, Any]]:
         raise UserError(f"{path}: not found; expected the embedded pack, demo/pack") from None
     except ValueError as error:
         raise UserError(f"{path}: not JSON lines ({error})") from None
+    for number, line in enumerate(lines, 1):
+        if not isinstance(line, dict) or not line.keys() >= {"id", "captions", "split"}:
+            raise UserError(f"{path}: line {number} lacks id, captions or split; {RESTORE}")
     return [line for line in lines if line["split"] == split]
 
 
 def classes(raw: Path, name: str) -> list[str]:
-    """Class names of a part of the pack."""
-    return json.loads((raw / "classes.json").read_text())[name]
+    """Class names of a part of the pack.
+
+    Raises:
+        UserError: classes.json is missing, is no JSON, or lacks that part.
+    """
+    path = raw / "classes.json"
+    try:
+        return json.loads(path.read_text())[name]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: no class names of {name} ({error}); {RESTORE}") from None
 
 
 class PackZip:
@@ -39,8 +51,8 @@ class PackZip:
     def __init__(self, path: Path) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
-        except (FileNotFoundError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: not a readable zip ({error}); restore demo/pack") from None
+        except (OSError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: not a readable zip ({error}); {RESTORE}") from None
 
     def read(self, name: str) -> bytes:
         """Bytes of a member.
@@ -50,13 +62,19 @@ class PackZip:
         """
         try:
             return self._zip.read(name)
-        except (KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise UnreadableSample(f"{name}: {error}") from None
 
 
 def described(record: dict[str, Any], class_names: list[str]) -> dict[str, bytes]:
-    """`text.json` and `meta.json` of a record with captions and perhaps a class."""
+    """`text.json` and `meta.json` of a record with captions and perhaps a class.
+
+    Raises:
+        UnreadableSample: the class is not one of `class_names`.
+    """
     label = record.get("class")
+    if label and label not in class_names:
+        raise UnreadableSample(f"class '{label}' is not in classes.json")
     meta = {"id": record["id"], "labels": [class_names.index(label)] if label else []}
     return {
         "text.json": json.dumps({"captions": record["captions"]}).encode(),
