@@ -94,9 +94,9 @@ class Extraction:
         shard, key, members = task
         try:
             decoded = decode_member(members, self.maker.chain.member)
+            views = self.maker.views(decoded, key, range(self.views))
         except UnreadableSample:
             return PreparedSample(shard, key, None, [0] * self.views, [0] * self.views)
-        views = [self.maker(decoded, key, view) for view in range(self.views)]
         return PreparedSample(
             shard,
             key,

@@ -156,10 +156,10 @@ class SourceStream:
         """Decode, make the view, prove every target's row; None for an unreadable sample."""
         try:
             decoded = decode_member(task.members, self._maker.chain.member)
+            view = self._maker(decoded, task.key, task.view)
             text = decode_text(task.members)
         except UnreadableSample:
             return None
-        view = self._maker(decoded, task.key, task.view)
         for target, plane in zip(self.targets, task.planes):
             same = target.maker.chain == self._maker.chain and self._maker.sizes.check_content
             target.check(plane, task.row, task.key, task.view, view if same else None)

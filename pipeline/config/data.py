@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Modality = Literal["image", "points"]
+Modality = Literal["image", "video", "points", "depth", "audio"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +39,24 @@ class ViewsConfig:
     count: int = 8
     """Views per sample, K; epoch e trains on view e mod K."""
     image_size: int = 224
-    """Side of the canonical image view in pixels."""
+    """Side of the canonical view of images, video frames and depth maps in pixels."""
+    video_frames: int = 8
+    """Frames of the canonical clip (supplement 3.2)."""
+    video_stride: int = 8
+    """Frames of the video from one of them to the next (supplement 3.2)."""
+    audio_seconds: float = 5.0
+    """Length of the canonical waveform (supplement 3.2)."""
     points: int = 8192
     """Points of the canonical cloud."""
     check_content: bool = True
     """Recompute the view's content digest in stage 2, beside the always checked params digest."""
 
     def __post_init__(self) -> None:
-        for name in ("count", "image_size", "points"):
+        for name in ("count", "image_size", "video_frames", "video_stride", "points"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, found {getattr(self, name)}")
+        if not 0.1 <= self.audio_seconds <= 60:
+            raise ValueError(f"audio_seconds must be within 0.1..60, found {self.audio_seconds}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ def params_digest(key: str, view: int, params: Any) -> int:
     state = blake2b(f"{key}/{view}/{type(params).__name__}".encode(), digest_size=8)
     for field in dataclasses.fields(params):
         value = np.asarray(getattr(params, field.name))
+        assert value.dtype.kind != "O", f"{field.name}: the bytes of an object are its address"
         if value.dtype.kind == "f":
             value = value.astype(np.float32)
         state.update(f"/{field.name}:{value.dtype.str}{value.shape}".encode())
@@ -23,10 +24,15 @@ def params_digest(key: str, view: int, params: Any) -> int:
     return int.from_bytes(state.digest(), "little")
 
 
-def content_digest(array: np.ndarray) -> int:
-    """xxh3-64 over dtype, shape and bytes of a finished view."""
-    state = xxhash.xxh3_64(f"{array.dtype.str}{array.shape}".encode())
-    state.update(np.ascontiguousarray(array).data)
+def content_digest(view: Any) -> int:
+    """xxh3-64 over dtype, shape and bytes of a finished view, an array or a dataclass of them."""
+    state = xxhash.xxh3_64()
+    parts = [view]
+    if dataclasses.is_dataclass(view):
+        parts = [np.asarray(getattr(view, field.name)) for field in dataclasses.fields(view)]
+    for array in parts:
+        state.update(f"{array.dtype.str}{array.shape}".encode())
+        state.update(np.ascontiguousarray(array).data)
     return state.intdigest()
 
 

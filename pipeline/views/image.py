@@ -87,7 +87,7 @@ def sample_image(rng: ViewRng) -> ImageParams:
 def apply_image(image: Image.Image, params: object, size: int) -> np.ndarray:
     """The canonical view uint8 [3, size, size] of an RGB image; pure."""
     if isinstance(params, CentreParams):
-        return image_array(_centre_crop(image, size))
+        return image_array(centre_crop(image, size))
     assert isinstance(params, CropParams)
     view = _resized_crop(image, params, size)
     if isinstance(params, ImageParams):
@@ -105,7 +105,8 @@ def _resized_crop(image: Image.Image, params: CropParams, size: int) -> Image.Im
     return F.resized_crop(image, *box, [size, size], InterpolationMode.BICUBIC)
 
 
-def _centre_crop(image: Image.Image, size: int) -> Image.Image:
+def centre_crop(image: Image.Image, size: int) -> Image.Image:
+    """Short side to `size`, bicubic, and the central square."""
     return F.center_crop(F.resize(image, size, InterpolationMode.BICUBIC), [size, size])
 
 

@@ -19,9 +19,14 @@ class ViewRng:
     """
 
     def __init__(self, seed: int, key: str, view: int, stream: str = "") -> None:
+        self._view = (seed, key, view)
         name = f"{seed}/{key}/{view}{'#' + stream if stream else ''}"
         digest = blake2b(name.encode(), digest_size=16).digest()
         self._bits = np.random.Philox(key=np.frombuffer(digest, dtype="<u8"))
+
+    def stream(self, name: str) -> "ViewRng":
+        """Other draws of the same view; whoever names a stream draws the same from it."""
+        return ViewRng(*self._view, name)
 
     def raw(self, size: int) -> np.ndarray:
         """`size` raw draws, uint64 [size]."""

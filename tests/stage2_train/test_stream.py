@@ -102,7 +102,7 @@ def test_changed_content_under_the_same_key_stops_the_stream(world: Path) -> Non
     ("changes", "field"),
     [
         ({"seed": 6}, "views.seed"),
-        ({"views": {"count": 2, "image_size": 32, "points": 48}}, "views.size"),
+        ({"views": {"count": 2, "image_size": 32, "points": 48}}, "views.points"),
         ({"teachers": {"clip": {"arch": "ViT-B-32"}, "fake": {"arch": "fake"}}}, "teacher.arch"),
     ],
 )
