@@ -2,8 +2,10 @@
 
 import dataclasses
 import difflib
+import math
 import typing
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,11 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         raw = YAML(typ="safe", pure=True).load(path.read_text())
     except FileNotFoundError:
         raise UserError(f"{path}: no such params file; name one with --params FILE") from None
-    except YAMLError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a readable text file ({error})") from None
+    except (YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    for problem in _unknown_keys(Params, raw, ""):
+    for problem in chain(_unknown_keys(Params, raw, ""), _not_finite(raw, "")):
         raise UserError(f"{path}: {problem}")
     try:
         return msgspec.convert(raw, Params)
@@ -49,6 +53,18 @@ def _unknown_keys(declared: Any, value: Any, where: str) -> Iterator[str]:
     elif typing.get_origin(declared) is dict and isinstance(value, Mapping):
         for key, child in value.items():
             yield from _unknown_keys(typing.get_args(declared)[1], child, f"{where}{key}.")
+
+
+def _not_finite(value: Any, where: str) -> Iterator[str]:
+    """Name every .nan and .inf: no bound that a setting is checked against would catch them."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _not_finite(child, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for place, child in enumerate(value):
+            yield from _not_finite(child, f"{where}[{place}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"'{where}' is {value}; expected a finite number"
 
 
 def _dataclass_alternative(declared: Any) -> Any:

@@ -40,13 +40,24 @@ class Params:
         for name, store in self.extract.items():
             _known(f"extract.{name}.teacher", store.teacher, self.teachers)
             _known(f"extract.{name}.source", store.source, self.sources)
+            self._has_split(f"extract.{name}", store.source, "train")
         for extraction in self.train.teachers:
             _known("train.teachers", extraction, self.extract)
         for source in self.train.sources:
             _known("train.sources", source, self.sources)
+            self._has_split("train.sources", source, "train")
         for name, benchmark in self.benchmarks.items():
             _known(f"benchmarks.{name}.source", benchmark.source, self.sources)
             _known(f"benchmarks.{name}.teacher", benchmark.teacher, self.teachers)
+            self._has_split(f"benchmarks.{name}", benchmark.source, benchmark.split)
+
+    def _has_split(self, where: str, source: str, split: str) -> None:
+        splits = self.sources[source].splits
+        if split not in splits:
+            raise ValueError(
+                f"{where} needs split '{split}' of source '{source}', "
+                f"whose splits are {', '.join(splits) or 'none'}"
+            )
 
 
 def _known(where: str, name: str, table: dict) -> None:
