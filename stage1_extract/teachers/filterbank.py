@@ -1,4 +1,4 @@
-"""ViT-Lens's evaluation audio: five-second clips and their log-mel filterbanks.
+"""ViT-Lens's audio: five-second clips, their log-mel filterbanks, and those of canonical views.
 
 Facts: TencentARC/ViT-Lens@2b4f2e0, vitlens/src/open_clip/modal_audio/processors/at_processor.py
 (AudioASTProcessorEval) and util_transforms.py.
@@ -12,6 +12,7 @@ from torch import Tensor
 from torchaudio.compliance import kaldi
 
 from pipeline.errors import UserError
+from pipeline.views.audio import AudioView, apply_masks, apply_noise
 
 RATE = 16000
 """Samples a second."""
@@ -68,3 +69,10 @@ def log_mel(clip: Tensor, frames: int = 512, mels: int = 128) -> Tensor:
 def standardise(energies: Tensor) -> Tensor:
     """Return (x - MEAN) / STD; what was padded with zeros becomes +0.934."""
     return (energies - MEAN) / STD
+
+
+def view_bank(view: AudioView, frames: int, mels: int) -> Tensor:
+    """Return the model's input [frames, mels] of a canonical view, with its masks and noise."""
+    clip = torch.from_numpy(view.waveform)[None]
+    energies = apply_masks(log_mel(clip - clip.mean(), frames, mels), view)
+    return apply_noise(standardise(energies), view)

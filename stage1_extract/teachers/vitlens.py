@@ -14,6 +14,7 @@ from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from pipeline.views.audio import AudioView
 from pipeline.weights import Ignored, load_checkpoint, load_state, nested, strip_prefix
 from stage1_extract.teachers import filterbank
 from stage1_extract.teachers.clip_text import ClipTextArch, ClipTokenizer
@@ -110,14 +111,18 @@ class VitLensTeacher(Described):
     text_tower: TextTransformer
     tokenizer: ClipTokenizer
 
-    def preprocess(self, view: np.ndarray) -> Tensor:
+    def preprocess(self, view: np.ndarray | AudioView) -> Tensor:
         """Turn a canonical view into the official model's input, float32.
 
-        Points [N, 3 or 6] become [N, 3]; disparity in pixels [1, H, W] becomes [1, S, S]; a
-        waveform [N] or [channels, N] at 16 kHz becomes a filterbank [frames, mels], or
-        [3, frames, mels] for the official three clips of one longer than 5 s.
+        Points [N, 3 or 6] become [N, 3]; disparity in pixels [1, H, W] becomes [1, S, S]; an
+        `AudioView` becomes a filterbank [frames, mels] with its masks and noise; a bare waveform
+        [N] or [channels, N] at 16 kHz becomes a filterbank [frames, mels], or [3, frames, mels]
+        for the official three clips of one longer than 5 s.
         """
         lens = self.sizes.lens
+        if isinstance(view, AudioView):
+            assert isinstance(lens, AudioLens), "an audio view for a lens of another modality"
+            return filterbank.view_bank(view, lens.frames, lens.mels)
         if isinstance(lens, PointLens):
             return prepare_cloud(view, lens.points)
         if isinstance(lens, DepthLens):
