@@ -5,8 +5,8 @@ from typing import Literal
 
 from torch import Generator, Tensor, nn
 
+from pipeline.unknown_name import unknown_name
 from stage2_train.initialise import linear
-from stage2_train.unknown_name import unknown_name
 
 
 class FeatureProjectors(nn.Module):

@@ -17,12 +17,12 @@ from torch import Generator, Tensor, nn
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
 from pipeline.openclip import OpenClip, load_openclip
+from pipeline.unknown_name import unknown_name
 from stage2_train import portable
 from stage2_train.adapted_block import BlockExperts
 from stage2_train.moe_lora import Routing
 from stage2_train.projectors import FeatureProjectors
 from stage2_train.tokenizers import TOKENIZERS
-from stage2_train.unknown_name import unknown_name
 
 
 class StudentOutput(NamedTuple):
