@@ -1,0 +1,1 @@
+"""Performance side by side with peers and limits; ratios from one run."""

@@ -85,17 +85,29 @@ def _build_objects(folder: Path, out: Path) -> dict[str, Any]:
     classes = sorted({rule.label for rule in RULES if rule.label})
     (out / "classes.json").write_text(json.dumps({"objects": classes}, indent=1) + "\n")
     write_zip(out / "points.zip", {f"{k}.npy": npy_bytes(v) for k, v in clouds.items()}, True)
-    write_zip(out / "renders.zip", {f"{key}/{camera}.webp": content for key, item in good.items()
-                                    for camera, content in (item.renders or {}).items()}, False)
+    write_zip(
+        out / "renders.zip",
+        {
+            f"{key}/{camera}.webp": content
+            for key, item in good.items()
+            for camera, content in (item.renders or {}).items()
+        },
+        False,
+    )
     _print_classes(records)
-    return {"objects": len(records),
-            "rejected": {item.entry.id: item.problem for item in made if item.problem},
-            "variants_kept_together": [group for group in groups if len(group) > 1]}
+    return {
+        "objects": len(records),
+        "rejected": {item.entry.id: item.problem for item in made if item.problem},
+        "variants_kept_together": [group for group in groups if len(group) > 1],
+    }
 
 
 def _process(folder: Path) -> list[ObjectFiles]:
-    jobs = [(folder, name, index) for name, catalogue in open_catalogues(folder).items()
-            for index in range(len(catalogue.entries()))]
+    jobs = [
+        (folder, name, index)
+        for name, catalogue in open_catalogues(folder).items()
+        for index in range(len(catalogue.entries()))
+    ]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
         made = list(pool.map(_make, jobs, chunksize=8))
@@ -108,8 +120,10 @@ def _process(folder: Path) -> list[ObjectFiles]:
 @functools.cache
 def _catalogues(folder: Path) -> dict[str, tuple[Catalogue, list[CatalogueEntry]]]:
     """Opened once a process: a zip file handle must not be shared between processes."""
-    return {name: (catalogue, catalogue.entries())
-            for name, catalogue in open_catalogues(folder).items()}
+    return {
+        name: (catalogue, catalogue.entries())
+        for name, catalogue in open_catalogues(folder).items()
+    }
 
 
 def _make(job: tuple[Path, str, int]) -> ObjectFiles:
@@ -120,26 +134,39 @@ def _make(job: tuple[Path, str, int]) -> ObjectFiles:
         model = load_model(catalogue, entry)
         scene = Scene(model)
         renders = {camera.name: webp_bytes(scene.render(camera), _QUALITY) for camera in CAMERAS}
-        return ObjectFiles(entry, sample_points(model, entry.id), renders,
-                           (len(model.vertices), len(model.faces)))
+        return ObjectFiles(
+            entry, sample_points(model, entry.id), renders, (len(model.vertices), len(model.faces))
+        )
     except (ValueError, KeyError, IndexError, OSError) as error:
         return ObjectFiles(entry, problem=f"{type(error).__name__}: {error}")
 
 
 def _record(entry: CatalogueEntry, in_test: bool) -> dict[str, Any]:
-    return {"id": entry.id, "name": entry.name, "category": entry.category,
-            "tags": list(entry.tags), "class": class_of(entry),
-            "split": "test" if in_test else "train", "creator": entry.creator,
-            "licence": entry.licence, "source": entry.source}
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "category": entry.category,
+        "tags": list(entry.tags),
+        "class": class_of(entry),
+        "split": "test" if in_test else "train",
+        "creator": entry.creator,
+        "licence": entry.licence,
+        "source": entry.source,
+    }
 
 
 def _build_pictures(folder: Path, out: Path) -> dict[str, Any]:
     pictures, left_out = list_pictures(folder)
     records = [asdict(picture) for picture in pictures]
     _write_lines(out / "pictures.jsonl", _captioned(records, picture_captions))
-    write_zip(out / "pictures.zip", {
-        f"{picture.id}.webp": webp_bytes(load_picture(folder, picture), _QUALITY)
-        for picture in pictures}, False)
+    write_zip(
+        out / "pictures.zip",
+        {
+            f"{picture.id}.webp": webp_bytes(load_picture(folder, picture), _QUALITY)
+            for picture in pictures
+        },
+        False,
+    )
     return {"pictures": len(pictures), "pictures_left_out": dict(Counter(left_out.values()))}
 
 

@@ -51,11 +51,14 @@ class Catalogue:
         try:
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: not a readable .sh3f (zip) file: {error}; "
-                            "fetch the package again") from error
+            raise UserError(
+                f"{path}: not a readable .sh3f (zip) file: {error}; fetch the package again"
+            ) from error
         if path.stem not in _LICENCES:
-            raise UserError(f"{path}: its licence is unknown; expected one of "
-                            f"{', '.join(sorted(_LICENCES))} (demo/catalogue.py)")
+            raise UserError(
+                f"{path}: its licence is unknown; expected one of "
+                f"{', '.join(sorted(_LICENCES))} (demo/catalogue.py)"
+            )
         self._path = path
         self._members = {info.filename: info for info in self._zip.infolist()}
 
@@ -63,8 +66,10 @@ class Catalogue:
         """Bytes of one member; `KeyError` if there is none, `UserError` if it is absurdly large."""
         info = self._members[posixpath.normpath(member).lstrip("/")]
         if info.file_size > _MEMBER_BYTES:
-            raise UserError(f"{self._path}!{member}: {info.file_size} bytes unpacked, at most "
-                            f"{_MEMBER_BYTES} expected; fetch the package again")
+            raise UserError(
+                f"{self._path}!{member}: {info.file_size} bytes unpacked, at most "
+                f"{_MEMBER_BYTES} expected; fetch the package again"
+            )
         return self._zip.read(info)
 
     def entries(self) -> list[CatalogueEntry]:

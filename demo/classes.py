@@ -40,8 +40,12 @@ RULES = (
     Rule("lamp", r".*\b(lamp|light|lamppost|lantern)|track lights", "Lights"),
     Rule("door", r"(?!.*window).*\bdoor( with panes)?", "Doors and windows"),
     Rule("window", r".*\bwindow\b.*", "Doors and windows"),
-    Rule("car", r"chevrolet|concept sedan.*|ford focus|peugeot 308 cc|renault scenic|suv|"
-                r"seat leon|smart car|vw new beetle|van", "Vehicles"),
+    Rule(
+        "car",
+        r"chevrolet|concept sedan.*|ford focus|peugeot 308 cc|renault scenic|suv|"
+        r"seat leon|smart car|vw new beetle|van",
+        "Vehicles",
+    ),
     Rule("person", r"(.* )?(female|male|boy|girl)", "Characters"),
     Rule("animal", r"bulldog|(siamese )?cat|chicken|dog|horse|rabbit", "Characters"),
     Rule("animal", r"deer"),
@@ -57,7 +61,8 @@ RULES = (
 def class_of(entry: CatalogueEntry) -> str | None:
     """The class of a catalogue entry, or None."""
     for rule in RULES:
-        if (re.fullmatch(rule.names, entry.name, re.IGNORECASE)
-                and re.fullmatch(rule.categories, entry.category)):
+        if re.fullmatch(rule.names, entry.name, re.IGNORECASE) and re.fullmatch(
+            rule.categories, entry.category
+        ):
             return rule.label
     return None

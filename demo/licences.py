@@ -45,8 +45,11 @@ def licences_page(records: Iterable[Mapping[str, Any]]) -> str:
     for record in records:
         works[record["licence"]][record["creator"]].append(record["id"])
     count = sum(len(ids) for authors in works.values() for ids in authors.values())
-    lines = ["# Licences of the embedded pack", "",
-             _OBJECTS.format(count=count, package=FURNITURE_PACKAGE)]
+    lines = [
+        "# Licences of the embedded pack",
+        "",
+        _OBJECTS.format(count=count, package=FURNITURE_PACKAGE),
+    ]
     for licence, authors in sorted(works.items()):
         lines += [f"### {licence} ({_URLS[licence]})", ""]
         lines += [f"- {author}: {_works(ids)}" for author, ids in sorted(authors.items())]

@@ -52,8 +52,13 @@ def load_model(catalogue: Catalogue, entry: CatalogueEntry) -> Model:
     model = _merge([part for part in parts.get("geometry", {}).values() if len(part["faces"])])
     if not len(model.faces):
         raise UserError(f"{entry.source}: no visible faces in {entry.model}")
-    return Model(_fit(model.vertices @ entry.rotation.T, entry.size),
-                 model.faces, model.uv, model.face_material, model.materials)
+    return Model(
+        _fit(model.vertices @ entry.rotation.T, entry.size),
+        model.faces,
+        model.uv,
+        model.face_material,
+        model.materials,
+    )
 
 
 class _Resolver(trimesh.resolvers.Resolver):
@@ -94,10 +99,16 @@ def _merge(parts: list[dict[str, Any]]) -> Model:
         faces.append(triangles + offset)
         offset += count
     if not faces:
-        return Model(np.zeros((0, 3)), np.zeros((0, 3), int), np.zeros((0, 2)),
-                     np.zeros(0, int), ())
-    return Model(np.concatenate(vertices), np.concatenate(faces), np.concatenate(uv),
-                 np.concatenate(face_material), tuple(materials))
+        return Model(
+            np.zeros((0, 3)), np.zeros((0, 3), int), np.zeros((0, 2)), np.zeros(0, int), ()
+        )
+    return Model(
+        np.concatenate(vertices),
+        np.concatenate(faces),
+        np.concatenate(uv),
+        np.concatenate(face_material),
+        tuple(materials),
+    )
 
 
 def _uv(visual: TextureVisuals | None, count: int) -> np.ndarray:

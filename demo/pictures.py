@@ -12,9 +12,31 @@ from PIL import Image
 SIZE = 96
 _TEST_OF_TEN = 1
 # Emoji of Unicode 15 and later, left out so that every Python's unicodedata gives the same pack.
-_AFTER_UNICODE_14 = {chr(code) for code in (
-    0x1F6DC, 0x1FA75, 0x1FA76, 0x1FA77, 0x1FA87, 0x1FA88, 0x1FAAD, 0x1FAAE, 0x1FAAF, 0x1FABB,
-    0x1FABC, 0x1FABD, 0x1FABF, 0x1FACE, 0x1FACF, 0x1FADA, 0x1FADB, 0x1FAE8, 0x1FAF7, 0x1FAF8)}
+_AFTER_UNICODE_14 = {
+    chr(code)
+    for code in (
+        0x1F6DC,
+        0x1FA75,
+        0x1FA76,
+        0x1FA77,
+        0x1FA87,
+        0x1FA88,
+        0x1FAAD,
+        0x1FAAE,
+        0x1FAAF,
+        0x1FABB,
+        0x1FABC,
+        0x1FABD,
+        0x1FABF,
+        0x1FACE,
+        0x1FACF,
+        0x1FADA,
+        0x1FADB,
+        0x1FAE8,
+        0x1FAF7,
+        0x1FAF8,
+    )
+}
 _SKIN_TONES = {chr(code) for code in range(0x1F3FB, 0x1F400)}
 _JOINERS = {"\u200d", "\ufe0f", "\u20e3"}
 _REGIONAL = {chr(code) for code in range(0x1F1E6, 0x1F200)}
@@ -71,8 +93,12 @@ def _parts(characters: list[str]) -> list[str]:
     names = [unicodedata.name(char) for char in characters if char not in _JOINERS]
     if sum(name.lower() in _PEOPLE for name in names) > 1 and len(names) > 2:
         raise ValueError("family or couple variant")
-    return [name.lower().replace(" sign", "") if name.endswith(" SIGN") and len(names) > 1
-            else name.lower() for name in names]
+    return [
+        name.lower().replace(" sign", "")
+        if name.endswith(" SIGN") and len(names) > 1
+        else name.lower()
+        for name in names
+    ]
 
 
 def _side(parts: list[str]) -> str:

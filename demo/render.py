@@ -52,8 +52,7 @@ class Scene:
         self._vertices = vertices / np.linalg.norm(vertices, axis=1).max()
         self._model = model
         self._embree = rtcore_scene.EmbreeScene()
-        TriangleMesh(self._embree, self._vertices.astype(np.float32),
-                     model.faces.astype(np.int32))
+        TriangleMesh(self._embree, self._vertices.astype(np.float32), model.faces.astype(np.int32))
 
     def render(self, camera: Camera) -> np.ndarray:
         """uint8 [128,128,3]: the model fills the frame up to a small margin."""
@@ -66,7 +65,9 @@ class Scene:
         for _ in range(_LAYERS):
             hits = self._embree.run(
                 (origin + directions[live] * start[live, None]).astype(np.float32),
-                directions[live].astype(np.float32), output=True)
+                directions[live].astype(np.float32),
+                output=True,
+            )
             hit = hits["primID"] >= 0
             live, hits = live[hit], {key: value[hit] for key, value in hits.items()}
             if not len(live):
@@ -94,8 +95,9 @@ class Scene:
         local_rays = np.stack([x, y, np.full_like(x, -1.0)], axis=-1).reshape(-1, 3)
         return origin, _unit(local_rays @ axes), axes
 
-    def _surface(self, face: np.ndarray, u: np.ndarray,
-                 v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _surface(
+        self, face: np.ndarray, u: np.ndarray, v: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Colour [H,3] and opacity [H] at barycentric coordinates of the faces hit."""
         corners = self._model.uv[self._model.faces[face]]
         weights = np.stack([1 - u - v, u, v], axis=1)
@@ -124,8 +126,10 @@ def webp_bytes(image: np.ndarray, quality: int) -> bytes:
 
 def _look(material: Material, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if material.texture is None:
-        return (np.broadcast_to(material.colour, (len(uv), 3)),
-                np.full(len(uv), material.opacity, np.float32))
+        return (
+            np.broadcast_to(material.colour, (len(uv), 3)),
+            np.full(len(uv), material.opacity, np.float32),
+        )
     height, width = material.texture.shape[:2]
     finite = np.nan_to_num(uv)
     column = np.floor(finite[:, 0] % 1.0 * width).astype(int).clip(0, width - 1)
@@ -136,8 +140,13 @@ def _look(material: Material, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _axes(camera: Camera) -> np.ndarray:
     azimuth, elevation = np.radians([camera.azimuth, camera.elevation])
-    back = np.array([np.sin(azimuth) * np.cos(elevation), np.sin(elevation),
-                     np.cos(azimuth) * np.cos(elevation)])
+    back = np.array(
+        [
+            np.sin(azimuth) * np.cos(elevation),
+            np.sin(elevation),
+            np.cos(azimuth) * np.cos(elevation),
+        ]
+    )
     right = _unit(np.cross([0.0, 1.0, 0.0], back))
     return np.stack([right, np.cross(back, right), back])
 

@@ -28,12 +28,16 @@ class RawMaterial:
 def locate(raw: Path) -> RawMaterial:
     """The material under `raw`; a missing part is a `UserError` that says how to fetch it."""
     found = RawMaterial(raw / _FURNITURE_DIR, raw / _PICTURES_DIR)
-    for folder, pattern, least in ((found.furniture, "*.sh3f", _CATALOGUES),
-                                   (found.pictures, "*.webp", 1)):
+    for folder, pattern, least in (
+        (found.furniture, "*.sh3f", _CATALOGUES),
+        (found.pictures, "*.webp", 1),
+    ):
         count = len(list(folder.glob(pattern)))
         if count < least:
-            raise UserError(f"{folder}: expected {least} or more {pattern} files, found {count}; "
-                            "run `python -m demo.build_pack` without --raw to fetch the packages")
+            raise UserError(
+                f"{folder}: expected {least} or more {pattern} files, found {count}; "
+                "run `python -m demo.build_pack` without --raw to fetch the packages"
+            )
     return found
 
 
@@ -52,16 +56,22 @@ def _client(command: list[str], folder: Path) -> None:
     try:
         subprocess.run(command, cwd=folder, check=True, timeout=_SECONDS, capture_output=True)
     except FileNotFoundError as error:
-        raise UserError(f"{command[0]}: not installed; install it, or name a folder "
-                        "that holds the unpacked packages with --raw") from error
+        raise UserError(
+            f"{command[0]}: not installed; install it, or name a folder "
+            "that holds the unpacked packages with --raw"
+        ) from error
     except subprocess.SubprocessError as error:
-        raise UserError(f"`{' '.join(command)}` failed ({type(error).__name__}); check the "
-                        "network, or name the unpacked packages with --raw") from error
+        raise UserError(
+            f"`{' '.join(command)}` failed ({type(error).__name__}); check the "
+            "network, or name the unpacked packages with --raw"
+        ) from error
 
 
 def _single(folder: Path, pattern: str) -> Path:
     matches = sorted(folder.glob(pattern))
     if len(matches) != 1:
-        raise UserError(f"{folder}/{pattern}: expected one file, found {len(matches)}; "
-                        "empty the folder and run again")
+        raise UserError(
+            f"{folder}/{pattern}: expected one file, found {len(matches)}; "
+            "empty the folder and run again"
+        )
     return matches[0]

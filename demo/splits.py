@@ -14,8 +14,9 @@ _NOISE_FACTOR = 1.25
 _LARGE_MESH = 1000  # faces; smaller meshes share their counts by chance
 
 
-def duplicate_groups(clouds: Mapping[str, np.ndarray],
-                     counts: Mapping[str, tuple[int, int]]) -> list[list[str]]:
+def duplicate_groups(
+    clouds: Mapping[str, np.ndarray], counts: Mapping[str, tuple[int, int]]
+) -> list[list[str]]:
     """Groups (of one or more ids, sorted) of objects that are variants of one mesh.
 
     `clouds` are float [N,3] in the unit sphere; `counts` the vertices and faces of each mesh.
@@ -29,7 +30,7 @@ def duplicate_groups(clouds: Mapping[str, np.ndarray],
     noise = {key: _chamfer(points[key][0::2], points[key][1::2]) for key in ids}
     parent = {key: key for key in ids}
     for i, first in enumerate(ids):
-        near = np.abs(extents[i + 1:] - extents[i]).max(axis=1) < _EXTENT_TOLERANCE
+        near = np.abs(extents[i + 1 :] - extents[i]).max(axis=1) < _EXTENT_TOLERANCE
         for second in (ids[j] for j in np.flatnonzero(near) + i + 1):
             bound = _NOISE_FACTOR * max(noise[first], noise[second])
             if _chamfer(points[first][0::2], points[second][1::2]) < bound:

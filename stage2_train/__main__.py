@@ -14,6 +14,7 @@ import sys
 
 from pipeline.config import load_params
 from pipeline.errors import exit_on_user_error
+from stage2_train.allocator import keep_freed_memory
 from stage2_train.parameter_summary import summarise
 from stage2_train.trainer import STUDENT, Trainer
 
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
     parser.add_argument("--summary", action="store_true", help="trainable parameters by part")
     arguments = parser.parse_args()
+    keep_freed_memory()
     trainer = Trainer(load_params(arguments.params))
     print(summarise(trainer.student, trainer.objective.projectors))
     if arguments.summary:
