@@ -55,6 +55,13 @@ def read_marker(store: Path, tar: str) -> ShardMarker | None:
     return marker if marker == marker.sealed() else None
 
 
+def drop_markers(store: Path, tars: set[str]) -> None:
+    """Delete the markers of all tars but these, and what was left half written."""
+    for marker in (store / MARKERS).glob("*"):
+        if marker.name.removesuffix(".json") not in tars:
+            marker.unlink()
+
+
 def plane_checksum(plane: np.ndarray) -> str:
     """xxh3-128 over an array's bytes."""
     return xxhash.xxh3_128_hexdigest(np.ascontiguousarray(plane).data)

@@ -25,7 +25,7 @@ class Provenance:
     @property
     def fingerprint(self) -> str:
         """blake2b-128 over the canonical JSON of `determines`, hexadecimal."""
-        return blake2b(_canonical(self.determines), digest_size=16).hexdigest()
+        return _hash(self.determines)
 
     def differences(self, expected: Mapping[str, Any]) -> list[str]:
         """`field is X, expected Y` for every expected field that is otherwise here."""
@@ -38,8 +38,9 @@ class Provenance:
 
     def write(self, store: Path) -> None:
         """Write `provenance.json`."""
-        content = {"fingerprint": self.fingerprint, "determines": self.determines}
-        text = json.dumps({**content, "notes": self.notes}, indent=1, sort_keys=True)
+        content = {"determines": self.determines, "notes": self.notes}
+        sealed = {"fingerprint": self.fingerprint, **content, "seal": _hash(content)}
+        text = json.dumps(sealed, indent=1, sort_keys=True)
         write_atomically(store / FILE, text.encode() + b"\n")
 
     @classmethod
@@ -53,21 +54,23 @@ class Provenance:
         try:
             content = json.loads(path.read_bytes())
             provenance = cls(determines=content["determines"], notes=content["notes"])
-            intact = content["fingerprint"] == provenance.fingerprint
+            seal = _hash({"determines": provenance.determines, "notes": provenance.notes})
+            intact = (content["fingerprint"], content["seal"]) == (provenance.fingerprint, seal)
         except FileNotFoundError:
             raise UserError(f"{path}: no feature store there; run: {mend}") from None
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             intact = False
         if not intact:
             raise UserError(
-                f"{path}: damaged, its fingerprint does not fit its content; "
+                f"{path}: damaged, its fingerprint and seal do not fit its content; "
                 f"delete {store} and run: {mend}"
             )
         return provenance
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+def _hash(value: Any) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from pipeline.shards import ShardIndex
 from pipeline.store import layout
 from pipeline.store.marker import ShardMarker, plane_checksum, read_marker
 from pipeline.store.provenance import Provenance
+from pipeline.store.text import read_text
 
 
 @dataclass(frozen=True)
@@ -46,37 +47,41 @@ class FeatureStore:
         self, path: Path, index: ShardIndex, expected: Mapping[str, Any] | None = None
     ) -> None:
         self.path, self.index = path, index
-        teacher, source = path.parent.name, path.stem.rpartition("-")[0]
-        self._extract = f"python -m stage1_extract --teacher {teacher} --source {source}"
-        self._repair = (
-            f"python -m stage1_extract.verify --teacher {teacher} --source {source} --repair"
-        )
+        self._extract = layout.extract_command(path)
+        self._repair = layout.repair_command(path)
         self.provenance = Provenance.read(path, self._extract)
         self._compare(expected or {})
-        try:
-            self._group = zarr.open_group(path, mode="r", zarr_format=3)
-            self.views, self.dim = self._array(layout.FEATURES).shape[1:]
-        except (KeyError, ValueError, TypeError, OSError) as error:
-            raise self._damaged(path, f"its Zarr metadata is unreadable ({error})") from None
+        storage = self.provenance.determines["storage"]
+        self.views, self.dim = storage["views"], storage["dim"]
+        self._arrays = self._open_arrays()
 
     def read(self, shard: int, view: int) -> Plane:
         """The plane of tar number `shard` under `view`, checked against the tar's marker.
 
         Raises:
             UserError: the tar is not (or no longer) in the store, or its bytes changed.
+            IndexError: there is no such view.
         """
+        if not 0 <= view < self.views:
+            raise IndexError(f"{self.path}: view {view} of {self.views}")
         marker = self.marker(shard)
         planes = {name: self._checked(name, shard, view, marker) for name in layout.ROW_ARRAYS}
         return Plane(**planes)
 
     def text_features(self) -> np.ndarray | None:
-        """Label prompts in the teacher's own text space, float32 [classes, dim], or None."""
-        if layout.TEXT not in self._group:
+        """Label prompts in the teacher's own text space, float32 [classes, dim].
+
+        None where the dataset has no classes or the teacher no text space.
+
+        Raises:
+            UserError: they should be there, and are not, or not intact.
+        """
+        if not (self.index.classes and self.provenance.determines["text"]["features"]):
             return None
-        array = self._array(layout.TEXT)
-        values = np.asarray(array[:])
-        if plane_checksum(values) != array.attrs.get("xxh3"):
-            raise self._damaged(self.path / layout.TEXT, "its checksum does not fit")
+        values = read_text(self.path, self.provenance.fingerprint, self.index.classes)
+        if values is None:
+            where = self.path / layout.TEXT
+            raise UserError(f"{where}: missing, damaged or of other classes; run: {self._extract}")
         return values
 
     def marker(self, shard: int) -> ShardMarker:
@@ -103,8 +108,7 @@ class FeatureStore:
         return marker
 
     def _checked(self, name: str, shard: int, view: int, marker: ShardMarker) -> np.ndarray:
-        array = self._array(name)
-        start = self.index.row_slice(shard).start
+        array, start = self._arrays[name], self.index.row_slice(shard).start
         rows = slice(start, start + marker.rows)
         plane = 0 if array.ndim == 1 else view
         file = layout.shard_file(self.path, name, shard)
@@ -112,11 +116,27 @@ class FeatureStore:
             raise self._damaged(file, "the file is missing")
         try:
             values = np.asarray(array[rows] if array.ndim == 1 else array[rows, view])
-        except (ValueError, OSError, KeyError, RuntimeError) as error:
+        except Exception as error:  # damaged bytes make the codecs raise nearly anything
             raise self._damaged(file, f"unreadable ({' '.join(str(error).split())})") from None
         if plane_checksum(values) != marker.checksums[name][plane]:
             raise self._damaged(file, f"view {plane} does not fit its checksum")
         return values
+
+    def _open_arrays(self) -> dict[str, zarr.Array]:
+        """The row arrays, if they are what the provenance says."""
+        shapes = layout.array_shapes(self.index.samples_per_shard, self.views, self.dim)
+        arrays = {}
+        for name, shape in shapes.items():
+            file = self.path / name / "zarr.json"
+            try:
+                array = arrays[name] = zarr.open_array(self.path / name, mode="r", zarr_format=3)
+                found = f"{array.dtype} in shards of {array.shards}"
+            except Exception as error:  # damaged metadata makes zarr raise nearly anything
+                found = " ".join(str(error).split())
+            expected = f"{layout.DTYPES[name]} in shards of {shape}"
+            if found != expected:
+                raise UserError(f"{file}: expected {expected}, found {found}; run: {self._extract}")
+        return arrays
 
     def _compare(self, expected: Mapping[str, Any]) -> None:
         different = self.provenance.differences(expected)
@@ -125,11 +145,6 @@ class FeatureStore:
                 f"{self.path}: made for another recipe ({different[0]}); put the params back or "
                 f"run: {self._extract}"
             )
-
-    def _array(self, name: str) -> zarr.Array:
-        array = self._group[name]
-        assert isinstance(array, zarr.Array)
-        return array
 
     def _damaged(self, file: Path, reason: str) -> UserError:
         return UserError(f"{file}: damaged, {reason}; run: {self._repair}")

@@ -20,7 +20,7 @@ def architecture(arch: str) -> dict[str, str]:
 def store_recipe(
     teacher: Mapping[str, str], maker: ViewMaker, index: ShardIndex, prompts: str
 ) -> dict[str, Any]:
-    """The content of `Provenance.determines`.
+    """The part of `Provenance.determines` that both stages know.
 
     Args:
         teacher: name, architecture, modality, weights_sha256, preprocessing (stage 1), or the
@@ -34,5 +34,5 @@ def store_recipe(
         "views": maker.recipe(),
         "source": {"dataset": index.dataset, "split": index.split, "modality": index.modality},
         "text": {"prompts": prompts},
-        "storage": {"dtype": "float16"},
+        "storage": {"dtype": "float16", "rows_per_shard": index.samples_per_shard},
     }

@@ -1,23 +1,26 @@
 """Filling a store: one whole tar at a time, resumable, never two recipes in one place."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import zarr
 
 from pipeline.shards import ShardIndex
 from pipeline.store import layout
 from pipeline.store.marker import (
     ShardMarker,
+    drop_markers,
     files_are_whole,
+    marker_path,
     plane_checksum,
     read_marker,
     write_marker,
 )
 from pipeline.store.provenance import FILE as PROVENANCE_FILE
 from pipeline.store.provenance import Provenance
+from pipeline.store.text import read_text, write_text
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,17 @@ class StoreWriter:
 
     A store of another fingerprint that lies there is set aside under its fingerprint's name,
     and one set aside earlier under ours is taken up again: recipes never mix, nothing is lost.
+    Damaged metadata is written anew, and tars that the dataset no longer has are dropped.
+
+    Args:
+        path: the store's folder.
+        provenance: what determines the numbers, `storage` with views and dim included.
+        index: the dataset split.
+        views: views of every sample.
+        dim: width of a feature.
+
+    Raises:
+        UserError: the provenance of the store that lies there is damaged.
     """
 
     def __init__(
@@ -48,13 +62,14 @@ class StoreWriter:
     ) -> None:
         self.path, self.provenance, self.index = path, provenance, index
         self.set_aside = _make_room(path, provenance)
+        path.mkdir(exist_ok=True)
         _remove_partials(path)
-        self._group = layout.create_arrays(
-            path, rows=index.rows, rows_per_shard=index.samples_per_shard, views=views, dim=dim
-        )
-        self._fit_rows()
         if not (path / PROVENANCE_FILE).exists():
             provenance.write(path)
+        self._arrays = layout.lay_out(
+            path, rows=index.rows, rows_per_shard=index.samples_per_shard, views=views, dim=dim
+        )
+        drop_markers(path, {info.name for info in index.shards})
 
     def pending(self) -> list[int]:
         """Tars without a valid marker, or whose content has changed since."""
@@ -69,28 +84,22 @@ class StoreWriter:
         info = self.index.shards[shard]
         arrays = {name: getattr(data, name) for name in layout.ROW_ARRAYS}
         for name, values in arrays.items():
-            expected = (info.count, *self._array(name).shape[1:])
+            expected = (info.count, *self._arrays[name].shape[1:])
             if values.shape != expected:
                 raise ValueError(f"{info.name}: {name} is {values.shape}, expected {expected}")
+        marker_path(self.path, info.name).unlink(missing_ok=True)
         for name, values in arrays.items():
-            self._array(name)[self.index.row_slice(shard)] = self._padded(name, values)
+            self._arrays[name][self.index.row_slice(shard)] = self._padded(name, values)
         write_marker(self.path, self._marker(shard, arrays, data.failed))
 
     def write_text(self, features: np.ndarray) -> None:
         """Write the label prompts' features, float32 [classes, dim], with their checksum."""
-        values = np.ascontiguousarray(features, dtype=np.float32)
-        self._group.create_array(
-            layout.TEXT, data=values, chunks=values.shape, compressors=None, filters=None,
-            overwrite=True, attributes={"xxh3": plane_checksum(values)},
-        )  # fmt: skip
+        write_text(self.path, features, self.provenance.fingerprint, self.index.classes)
 
     def has_text(self) -> bool:
         """Whether the text features of the present classes are there and intact."""
-        if layout.TEXT not in self._group:
-            return False
-        array = self._array(layout.TEXT)
-        whole = array.shape[0] == len(self.index.classes)
-        return whole and plane_checksum(np.asarray(array[:])) == array.attrs.get("xxh3")
+        there = read_text(self.path, self.provenance.fingerprint, self.index.classes)
+        return there is not None
 
     def _complete(self, shard: int) -> bool:
         info = self.index.shards[shard]
@@ -100,7 +109,6 @@ class StoreWriter:
             and marker.fingerprint == self.provenance.fingerprint
             and marker.tar_xxh3 == info.xxh3
             and marker.rows == info.count
-            and len(marker.checksums[layout.FEATURES]) == self._array(layout.FEATURES).shape[1]
             and files_are_whole(self.path, shard, marker)
         )
 
@@ -119,26 +127,14 @@ class StoreWriter:
             sizes={name: file.stat().st_size for name, file in files.items()},
         )
 
-    def _array(self, name: str) -> zarr.Array:
-        array = self._group[name]
-        assert isinstance(array, zarr.Array)
-        return array
-
     def _padded(self, name: str, values: np.ndarray) -> np.ndarray:
         """Fill the room of a short tar: a whole shard is written without reading an old one."""
-        array = self._array(name)
+        array = self._arrays[name]
         padded = np.full(
             (self.index.samples_per_shard, *values.shape[1:]), array.fill_value, array.dtype
         )
         padded[: len(values)] = values
         return padded
-
-    def _fit_rows(self) -> None:
-        """Follow a dataset that gained or lost tars; the others keep their place."""
-        for name in layout.ROW_ARRAYS:
-            array = self._array(name)
-            if array.shape[0] != self.index.rows:
-                array.resize((self.index.rows, *array.shape[1:]))
 
 
 def _plane_checksums(values: np.ndarray) -> list[str]:
@@ -160,17 +156,22 @@ def _make_room(path: Path, provenance: Provenance) -> Path | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = None
     if (path / PROVENANCE_FILE).exists():
-        there = Provenance.read(path, "the extraction again")
+        there = Provenance.read(path, layout.extract_command(path))
         if there.fingerprint == provenance.fingerprint:
             return None
         aside = _named_after(path, there)
-        path.rename(aside)
+        _replace_folder(path, aside)
     mine = _named_after(path, provenance)
-    if mine.exists() and not (path / PROVENANCE_FILE).exists():
-        if path.exists():
-            path.rmdir()  # DVC leaves the empty folder of a persistent output
-        mine.rename(path)
+    if mine.exists():
+        _replace_folder(mine, path)
     return aside
+
+
+def _replace_folder(folder: Path, target: Path) -> None:
+    """Rename a folder; what lies at the target is a leftover without provenance, or an older
+    store of the very same recipe, which DVC may have brought back beside it."""
+    shutil.rmtree(target, ignore_errors=True)
+    folder.rename(target)
 
 
 def _named_after(path: Path, provenance: Provenance) -> Path:
