@@ -16,19 +16,31 @@ def prefetched_map(
     items: Iterable[Item],
     ahead: int,
 ) -> Iterator[Result]:
-    """Yield `function(item)` in order while at most `ahead` further items are under way.
+    """Yield `function(item)` in order while at most `ahead` items (at least 1) are under way.
 
-    An exception surfaces at its item's turn; what is under way then is cancelled.
+    An exception, of the function or of `items`, surfaces at its item's turn; what is under way
+    then is cancelled.
     """
-    source = iter(items)
-    pending: deque[Future[Result]] = deque(
-        threads.submit(function, item) for item in islice(source, ahead)
-    )
+    submitted = _submitted(threads, function, items)
+    pending = deque(islice(submitted, max(1, ahead)))
     try:
         while pending:
             result = pending.popleft().result()
-            pending.extend(threads.submit(function, item) for item in islice(source, 1))
+            pending.extend(islice(submitted, 1))
             yield result
     finally:
         for future in pending:
             future.cancel()
+
+
+def _submitted(
+    threads: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Future[Result]]:
+    """A future for every item; where `items` itself fails, a last one that holds the error."""
+    try:
+        for item in items:
+            yield threads.submit(function, item)
+    except Exception as error:
+        failed: Future[Result] = Future()
+        failed.set_exception(error)
+        yield failed

@@ -1,6 +1,6 @@
 """The extraction loop: tar -> decoded once -> K views -> teacher -> one shard of the store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +16,11 @@ from pipeline.config import Params
 from pipeline.prefetch import prefetched_map
 from pipeline.prompts import class_embeddings, templates
 from pipeline.samples import UnreadableSample, decode_member
-from pipeline.shards import ShardIndex, read_index, read_shard
+from pipeline.shards import ShardIndex, read_index, read_shard, verify_shard
 from pipeline.store import Provenance, ShardFeatures, StoreWriter, store_path
 from pipeline.store.recipe import architecture, store_recipe
 from pipeline.views import ViewMaker, chain_for
-from pipeline.views.digest import key_digest
+from pipeline.views.digest import key_digest, params_digest
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.teachers.protocol import Teacher
 
@@ -58,12 +58,20 @@ class Extraction:
         )
         self.prompts = templates(source.prompts)
         self.path = store_path(params.cache, config.teacher, config.source, "train")
-        self.recipe = store_recipe(_determining(teacher), self.maker, self.index, source.prompts)
+        self._notes = teacher.provenance
+        known = store_recipe(
+            _determining(teacher, self._notes), self.maker, self.index, source.prompts
+        )
+        self.recipe = {
+            **known,
+            "text": {**known["text"], "features": teacher.text_space is not None},
+            "storage": {**known["storage"], "views": self.views, "dim": teacher.dim},
+        }
 
     @cached_property
     def writer(self) -> StoreWriter:
         """The store, created, resumed or taken up again when first asked for."""
-        notes = {**self.teacher.provenance, "versions": _versions()}
+        notes = {**self._notes, "versions": _versions()}
         provenance = Provenance(determines=self.recipe, notes=notes)
         return StoreWriter(
             self.path, provenance, self.index, views=self.views, dim=self.teacher.dim
@@ -86,7 +94,9 @@ class Extraction:
 
     def _members(self, pending: list[int]) -> Iterator[tuple[int, str, dict[str, bytes]]]:
         for shard in pending:
-            for key, members in read_shard(self.folder, self.index.shards[shard]):
+            info = self.index.shards[shard]
+            verify_shard(self.folder, info)  # its hash will stand in the marker
+            for key, members in read_shard(self.folder, info):
                 yield shard, key, members
 
     def _prepare(self, task: tuple[int, str, dict[str, bytes]]) -> PreparedSample:
@@ -96,7 +106,9 @@ class Extraction:
             decoded = decode_member(members, self.maker.chain.member)
             views = self.maker.views(decoded, key, range(self.views))
         except UnreadableSample:
-            return PreparedSample(shard, key, None, [0] * self.views, [0] * self.views)
+            drawn = [self.maker.params(key, view) for view in range(self.views)]
+            digests = [params_digest(key, view, params) for view, params in enumerate(drawn)]
+            return PreparedSample(shard, key, None, digests, [0] * self.views)
         return PreparedSample(
             shard,
             key,
@@ -127,9 +139,8 @@ class Extraction:
         )
 
     def _write_text(self) -> None:
-        if self.writer.has_text() or not self.index.classes:
-            return
-        if self.teacher.encode_text([self.index.classes[0]]) is None:
+        wanted = self.index.classes and self.teacher.text_space is not None
+        if not wanted or self.writer.has_text():
             return
         text = class_embeddings(self._encode_text, self.index.classes, self.prompts)
         self.writer.write_text(text.cpu().numpy())
@@ -138,9 +149,8 @@ class Extraction:
         return _present(self.teacher.encode_text(prompts))
 
 
-def _determining(teacher: Teacher) -> dict[str, str]:
+def _determining(teacher: Teacher, provenance: Mapping[str, str]) -> dict[str, str]:
     """The part of a teacher's provenance that its numbers depend on."""
-    provenance = teacher.provenance
     return {
         "name": teacher.name,
         **architecture(teacher.arch),
