@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from demo.archives import npy_bytes, write_zip
+from demo.cameras import CAMERAS
 from demo.captions import object_captions, picture_captions
 from demo.catalogue import Catalogue, CatalogueEntry, open_catalogues
 from demo.classes import RULES, class_of
@@ -29,7 +30,7 @@ from demo.licences import licences_page
 from demo.meshes import load_model
 from demo.pictures import list_pictures, load_picture
 from demo.points import sample_points
-from demo.render import CAMERAS, Scene, webp_bytes
+from demo.render import Scene, webp_bytes
 from demo.sources import RawMaterial, fetch, locate
 from demo.splits import duplicate_groups, split
 from pipeline.errors import UserError, exit_on_user_error

@@ -5,13 +5,13 @@ several layers per pixel, and because the distance along the ray is an exact dep
 """
 
 import io
-from dataclasses import dataclass
 
 import numpy as np
 from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from PIL import Image
 
+from demo.cameras import Camera
 from demo.meshes import Material, Model
 
 SIZE = 128
@@ -22,25 +22,6 @@ _DISTANCE = 3.2  # of the camera from the centre, in radii of the model's boundi
 _MARGIN = 1.08
 _LIGHT = np.array([-0.35, 0.55, 0.75])  # in camera axes: left, up, towards the camera
 _AMBIENT, _DIFFUSE = 0.55, 0.75  # sum above 1: most models mean white by a Kd of 0.8
-
-
-@dataclass(frozen=True)
-class Camera:
-    """A viewpoint on the sphere around a model."""
-
-    name: str
-    azimuth: float
-    """Degrees from the model's front (+z) towards +x."""
-    elevation: float
-    """Degrees above the horizon."""
-
-
-CAMERAS = (
-    Camera("front", 20.0, 15.0),
-    Camera("right", 70.0, 25.0),
-    Camera("back", 215.0, 20.0),
-    Camera("left", -40.0, 50.0),
-)
 
 
 class Scene:

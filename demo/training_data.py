@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from demo.render import CAMERAS
+from demo.cameras import CAMERAS
 from pipeline.datasets.pack import PackZip, records
 from pipeline.prompts import MODELNET40_64, PHOTO
 
