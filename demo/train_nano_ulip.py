@@ -1,6 +1,6 @@
 """Train the nano ULIP against the frozen nano CLIP, by ULIP's recipe, on the pack's train split.
 
-    python -m demo.train_nano_ulip [--epochs 40]
+    python -m demo.train_nano_ulip [--epochs 24]
 
 Writes demo/nano/ulip/: arch.json, checkpoint.pt in the official layout (`state_dict`, `module.`
 prefix, the frozen text tower beside the point encoder), train.log and scores.json. The loss is
@@ -53,7 +53,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--epochs", type=int, default=40, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=24, help="default: %(default)s")
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     clip = load_openclip(f"local-dir:{CLIP}")
