@@ -46,7 +46,8 @@ class TeacherTargets:
             raise self._mismatch(key, view, "the cached row belongs to another key")
         if int(plane.params_digest[row]) != drawn:
             raise self._mismatch(key, view, "the cached view was drawn with other parameters")
-        if seen is not None and int(plane.view_digest[row]) != seen.content_digest:
+        # 0 marks a sample that stage 1 could not use under one of its K views: its row is NaN.
+        if seen is not None and int(plane.view_digest[row]) not in (0, seen.content_digest):
             raise self._mismatch(
                 key, view, "the cached view has other content (another decoder or library version?)"
             )
