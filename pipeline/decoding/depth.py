@@ -85,7 +85,7 @@ def _sensor(sensor: Any) -> tuple[str, float, float]:
     if not isinstance(sensor, Mapping):
         raise UnreadableSample("meta.json: expected `depth` with encoding, baseline and fx")
     encoding = sensor.get("encoding")
-    if encoding not in UNITS_PER_METRE:
+    if encoding not in tuple(UNITS_PER_METRE):  # a list in its place has no hash
         raise UnreadableSample(
             f"meta.json: depth.encoding is {encoding!r}, expected one of "
             f"{', '.join(UNITS_PER_METRE)}"

@@ -6,6 +6,7 @@ files), no frame beyond a pixel limit, no audio or subtitles, one decoding threa
 
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -52,17 +53,15 @@ class Video:
         """
         wanted = set(wanted)
         found: dict[int, np.ndarray] = {}
-        try:
+        with _unreadable_if_damaged():
             for number, frame in self._shown(wanted):
                 if number in wanted:
                     found[number] = _rgb(frame)
                 if len(found) == len(wanted):
                     break
-        except FFmpegError as error:
-            raise UnreadableSample(f"video: {error.strerror}") from None
         if len(found) < len(wanted):
             missing = min(wanted - found.keys())
-            raise UnreadableSample(f"video: frame {missing} of {self.frames} cannot be decoded")
+            raise UnreadableSample(f"video.mp4: frame {missing} of {self.frames} is not there")
         return found
 
     def check(self) -> None:
@@ -71,12 +70,10 @@ class Video:
         Raises:
             UnreadableSample: damaged, or fewer frames than its index promises.
         """
-        try:
+        with _unreadable_if_damaged():
             count = sum(1 for _ in self._all())
-        except FFmpegError as error:
-            raise UnreadableSample(f"video: {error.strerror}") from None
         if count != self.frames:
-            raise UnreadableSample(f"video: {self.frames} frames promised, {count} found")
+            raise UnreadableSample(f"video.mp4: {self.frames} frames promised, {count} found")
 
     @property
     def _times(self) -> list[int] | None:
@@ -110,15 +107,21 @@ class Video:
     def _numbered(
         self, packet: Packet | None, number_of: dict[int, int]
     ) -> Iterator[tuple[int, VideoFrame]]:
-        for frame in self._codec.decode(packet):
+        for frame in self._decoded(packet):
             if frame.pts in number_of:
                 yield number_of[frame.pts], frame
 
     def _all(self) -> Iterator[VideoFrame]:
-        codec = self._restarted()
-        codec.skip_frame = "DEFAULT"
+        self._restarted().skip_frame = "DEFAULT"
         for packet in [*self.packets, None]:
-            yield from codec.decode(packet)
+            yield from self._decoded(packet)
+
+    def _decoded(self, packet: Packet | None) -> Iterator[VideoFrame]:
+        """Frames that a packet completes; FFmpeg's patched-up ones are no frames of the clip."""
+        for frame in self._codec.decode(packet):
+            if frame.is_corrupt:
+                raise UnreadableSample(f"video.mp4: damaged at {frame.time} s")
+            yield frame
 
     @property
     def _codec(self) -> av.VideoCodecContext:
@@ -136,20 +139,36 @@ def decode_video(data: bytes) -> Video:
     Raises:
         UnreadableSample: no video, another container, damaged, or out of bounds.
     """
-    try:
+    with _unreadable_if_damaged():
         return _indexed(data)
+
+
+@contextmanager
+def _unreadable_if_damaged() -> Iterator[None]:
+    """Damaged files make PyAV raise nearly anything; all of it is an `UnreadableSample`."""
+    try:
+        yield
+    except UnreadableSample:
+        raise
     except FFmpegError as error:
-        raise UnreadableSample(f"video.mp4: {error.strerror}") from None
+        raise UnreadableSample(
+            f"video.mp4: damaged, or no MP4, AVI or Matroska ({error.strerror})"
+        ) from None
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableSample(f"video.mp4: {reason}") from None
 
 
 def _indexed(data: bytes) -> Video:
     # Skipping every frame keeps FFmpeg's own probing from decoding any.
-    options = {"format_whitelist": CONTAINERS, "skip_frame": "all"}
-    container = cast(InputContainer, av.open(io.BytesIO(data), options=options))
+    file, options = io.BytesIO(data), {"format_whitelist": CONTAINERS, "skip_frame": "all"}
+    container = cast(InputContainer, av.open(file, options=options, metadata_errors="replace"))
     if not container.streams.video:
         raise UnreadableSample("video.mp4: no video stream")
     stream = container.streams.video[0]
     codec = stream.codec_context
+    if codec is None:
+        raise UnreadableSample("video.mp4: a codec that this FFmpeg does not know")
     _check_size(codec.width, codec.height, 1)
     codec.thread_count = 1
     codec.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
