@@ -41,7 +41,7 @@ def main() -> None:
     arguments = parser.parse_args()
     params = load_params(arguments.params)
     if arguments.source not in params.sources:
-        raise UserError(f"--source {arguments.source}: expected one of {', '.join(params.sources)}")
+        raise unknown_name("source", arguments.source, params.sources)
     source = params.sources[arguments.source]
     for split in source.splits:
         prepare(params, arguments.source, split, Path(arguments.raw or source.raw))
@@ -155,10 +155,10 @@ def _report(
     """Write rejected.jsonl; stop, with that file kept, where too many were rejected."""
     lines = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in rejected)
     (folder / "rejected.jsonl").write_text(lines)
-    if len(rejected) > limit * total:
+    if len(rejected) > limit * total or len(rejected) == total:
         raise UserError(
-            f"{folder}/rejected.jsonl: {len(rejected)} of {total} samples are unreadable, more "
-            f"than max_rejected={limit}; first: {rejected[0]['key']}: {rejected[0]['reason']}; "
+            f"{folder}/rejected.jsonl: {len(rejected)} of {total} samples are unreadable, "
+            f"max_rejected is {limit}; first: {rejected[0]['key']}: {rejected[0]['reason']}; "
             f"mend the raw data or raise max_rejected ({final} was left as it was)"
         )
 
