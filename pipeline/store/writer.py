@@ -89,6 +89,8 @@ class StoreWriter:
                 raise ValueError(f"{info.name}: {name} is {values.shape}, expected {expected}")
         marker_path(self.path, info.name).unlink(missing_ok=True)
         for name, values in arrays.items():
+            # Zarr reads the shard that it replaces, and fails on a damaged one
+            layout.shard_file(self.path, name, shard).unlink(missing_ok=True)
             self._arrays[name][self.index.row_slice(shard)] = self._padded(name, values)
         write_marker(self.path, self._marker(shard, arrays, data.failed))
 
