@@ -81,7 +81,7 @@ class Recording:
             raise UnreadableSample(
                 f"audio: {self.count} samples promised, it ends after {start + len(samples)}"
             )
-        if not (np.abs(samples) <= LOUDEST).all():
+        if not (samples.min() >= -LOUDEST and samples.max() <= LOUDEST):  # NaN is neither
             raise UnreadableSample(f"audio: NaN or beyond {LOUDEST:g} where -1..1 is expected")
         return samples
 

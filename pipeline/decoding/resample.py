@@ -12,6 +12,7 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from torchaudio.transforms import Resample
 
 RATE = 16000
@@ -22,14 +23,23 @@ MAX_TAPS = 4_000_000
 """Largest kernel, 32 MB: rates that share no large divisor with 16 kHz need more."""
 
 
+BAND = 16
+"""Outputs computed together: neighbours need nearly the same samples, distant ones do not."""
+
+
 @dataclass(frozen=True)
 class _Kernel:
-    taps: np.ndarray
-    """Float64 [width of a stretch, outputs a stretch]."""
+    """Taps of one stretch of outputs; the next stretch has the same, `stride` samples later."""
+
+    bands: tuple[tuple[slice, np.ndarray], ...]
+    """(samples of the stretch, taps float64 [samples, outputs]) of `BAND` outputs each."""
+    width: int
+    """Samples that a stretch reads."""
+    outputs: int
+    """Samples that a stretch makes."""
     stride: int
-    """Input samples from one stretch to the next."""
     before: int
-    """Input samples that a stretch reaches back."""
+    """Samples that a stretch reaches back."""
 
 
 def resampled_length(count: int, rate: int) -> int:
@@ -60,25 +70,40 @@ def resampled(
     if rate == RATE:
         return read(start, stop).astype(np.float32)
     kernel = _kernel(rate)
-    width, outputs = kernel.taps.shape
-    first, last = start // outputs, -(-stop // outputs)
-    begin, end = first * kernel.stride - kernel.before, (last - 1) * kernel.stride - kernel.before
-    end += width
+    first, last = start // kernel.outputs, -(-stop // kernel.outputs)
+    begin = first * kernel.stride - kernel.before
+    end = (last - 1) * kernel.stride - kernel.before + kernel.width
     samples = np.zeros(end - begin)
     inside = slice(max(begin, 0), min(end, count))
     samples[inside.start - begin : inside.stop - begin] = read(inside.start, inside.stop)
-    samples = np.rint(samples * 2.0**23) * 2.0**-23
-    stretches = np.lib.stride_tricks.sliding_window_view(samples, width)[:: kernel.stride]
-    resampled = (stretches @ kernel.taps).reshape(-1)
-    return resampled[start - first * outputs : stop - first * outputs].astype(np.float32)
+    np.rint(np.multiply(samples, 2.0**23, out=samples), out=samples)
+    stretches = sliding_window_view(samples, kernel.width)[:: kernel.stride]
+    outputs = [stretches[:, band] @ taps for band, taps in kernel.bands]
+    resampled = np.concatenate(outputs, axis=1).reshape(-1)
+    skipped = first * kernel.outputs
+    return resampled[start - skipped : stop - skipped].astype(np.float32)
 
 
 @lru_cache(maxsize=8)
 def _kernel(rate: int) -> _Kernel:
-    resample = Resample(rate, RATE, dtype=None)
-    taps = resample.kernel.double().squeeze(1).numpy()
+    resample = Resample(rate, RATE)
+    stride, outputs = rate // gcd(rate, RATE), RATE // gcd(rate, RATE)
+    # The samples stay 2**23 times too large until here, so that rounding them is one pass.
+    taps = np.rint(resample.kernel.double().squeeze(1).numpy().T * 2.0**24) * 2.0**-47
+    repeats = -(-BAND // outputs)
+    long = np.zeros((len(taps) + (repeats - 1) * stride, repeats * outputs))
+    for repeat in range(repeats):
+        rows = slice(repeat * stride, repeat * stride + len(taps))
+        long[rows, repeat * outputs : (repeat + 1) * outputs] = taps
+    bands = [_band(long[:, first : first + BAND]) for first in range(0, long.shape[1], BAND)]
     return _Kernel(
-        np.ascontiguousarray((np.rint(taps * 2.0**24) * 2.0**-24).T),
-        rate // gcd(rate, RATE),
-        resample.width,
-    )
+        tuple((rows, np.ascontiguousarray(taps)) for rows, taps in bands),
+        len(long), long.shape[1], repeats * stride, resample.width,
+    )  # fmt: skip
+
+
+def _band(taps: np.ndarray) -> tuple[slice, np.ndarray]:
+    """The rows between the first and the last that are not all zero."""
+    used = np.flatnonzero(taps.any(axis=1))
+    rows = slice(int(used[0]), int(used[-1]) + 1)
+    return rows, taps[rows]

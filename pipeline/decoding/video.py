@@ -7,7 +7,7 @@ files), no frame beyond a pixel limit, no audio or subtitles, one decoding threa
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import av
@@ -16,7 +16,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from pipeline.errors import UnreadableSample
 
@@ -39,6 +39,7 @@ class Video:
     container: InputContainer
     packets: list[Packet]
     """Of the shown frames, from the first keyframe on, in decoding order."""
+    _converter: VideoReformatter = field(default_factory=VideoReformatter)
 
     @property
     def frames(self) -> int:
@@ -56,7 +57,7 @@ class Video:
         with _unreadable_if_damaged():
             for number, frame in self._shown(wanted):
                 if number in wanted:
-                    found[number] = _rgb(frame)
+                    found[number] = self._rgb(frame)
                 if len(found) == len(wanted):
                     break
         if len(found) < len(wanted):
@@ -127,6 +128,14 @@ class Video:
     def _codec(self) -> av.VideoCodecContext:
         return self.container.streams.video[0].codec_context
 
+    def _rgb(self, frame: VideoFrame) -> np.ndarray:
+        """Uint8 [H, W, 3], shrunk where the frame has more than `KEPT_PIXELS`."""
+        shrink = min(1.0, (KEPT_PIXELS / (frame.width * frame.height)) ** 0.5)
+        width, height = (max(1, round(side * shrink)) for side in (frame.width, frame.height))
+        return self._converter.reformat(
+            frame, width, height, "rgb24", interpolation=EXACT, threads=1
+        ).to_ndarray()
+
     def _restarted(self) -> av.VideoCodecContext:
         if self._codec.is_open:
             self._codec.flush_buffers()
@@ -189,10 +198,3 @@ def _check_size(width: int, height: int, frames: int) -> None:
             f"video.mp4: {frames} or more frames of {width} x {height}; the limits are "
             f"{MAX_FRAMES} frames, {MAX_FRAME_PIXELS} pixels a frame, {MAX_PIXELS} in all"
         )
-
-
-def _rgb(frame: VideoFrame) -> np.ndarray:
-    """Uint8 [H, W, 3], shrunk where the frame has more than `KEPT_PIXELS`."""
-    shrink = min(1.0, (KEPT_PIXELS / (frame.width * frame.height)) ** 0.5)
-    width, height = (max(1, round(side * shrink)) for side in (frame.width, frame.height))
-    return frame.to_ndarray(format="rgb24", width=width, height=height, interpolation=EXACT)
