@@ -96,21 +96,29 @@ def feature_distillation(predicted: Tensor, target: Tensor, *, valid: Tensor) ->
 
 @_in_float32
 def similarity_distillation(
-    predicted: Tensor, target: Tensor, class_texts: Tensor, *, temperature: float, valid: Tensor
+    predicted: Tensor,
+    target: Tensor,
+    own_texts: Tensor,
+    teacher_texts: Tensor,
+    *,
+    temperature: float,
+    valid: Tensor,
 ) -> Tensor:
     """Agree with a teacher about the classes: mean over valid rows of KL(teacher || student).
 
-    Both distributions are softmax_c(cos(x, text_c) / temperature) in the TEACHER's own space.
+    Each distribution is softmax_c(cos(x, text_c) / temperature) in its OWN joint space, so that
+    the student's zero-shot answers follow the teacher's although their spaces differ.
 
     Args:
-        predicted: [B, D], the student's features after the teacher's projector.
-        target: [B, D], the teacher's; rows that are not valid may hold anything.
-        class_texts: [C, D], the teacher's text features of the class prompts.
+        predicted: [B, D], the student's embeddings.
+        target: [B, T], the teacher's features; rows that are not valid may hold anything.
+        own_texts: [C, D], the student's text embeddings of the classes.
+        teacher_texts: [C, T], the teacher's text features of the same classes.
         temperature: of both distributions.
         valid: bool [B].
     """
-    student = (_cosines(predicted, class_texts) / temperature).log_softmax(-1)
-    teacher = (_cosines(_without(target, valid), class_texts) / temperature).log_softmax(-1)
+    student = (_cosines(predicted, own_texts) / temperature).log_softmax(-1)
+    teacher = (_cosines(_without(target, valid), teacher_texts) / temperature).log_softmax(-1)
     divergence = F.kl_div(student, teacher, reduction="none", log_target=True).sum(-1)
     return _mean(divergence, valid)
 

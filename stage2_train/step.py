@@ -72,6 +72,7 @@ class StepObjective(nn.Module):
         self.register_buffer("texts", texts.features, persistent=False)
         self._anchors = {t.name for t in targets if t.teacher["name"] == anchor}
         self._teachers = {t.name: t.teacher["name"] for t in targets if t.teacher["name"] != anchor}
+        self._first_class = texts.first_class
         self._class_texts = {t.name: t.store.text_features() for t in targets}
         for target in targets:
             if target.name in self._anchors:
@@ -137,23 +138,24 @@ class StepObjective(nn.Module):
                 parts[f"teacher_feature/{name}"] = feature_distillation(
                     projected, target, valid=valid
                 )
-                parts |= self._similarity(name, projected, target, valid)
+                parts |= self._similarity(name, item, valid)
             elif item.batch.modality == "image":
                 parts[f"anchor/{name}"] = feature_distillation(
                     item.output.embedding, target, valid=valid
                 )
         return parts
 
-    def _similarity(
-        self, name: str, projected: Tensor, target: Tensor, valid: Tensor
-    ) -> dict[str, Tensor]:
+    def _similarity(self, name: str, item: Encoded, valid: Tensor) -> dict[str, Tensor]:
+        """Answer zero-shot as the teacher does, where it can."""
         classes = self._class_texts[name]
         if classes is None:
             return {}
+        first = self._first_class[item.batch.source]
         loss = similarity_distillation(
-            projected,
-            target,
-            torch.from_numpy(classes).to(projected.device),
+            item.output.embedding,
+            item.batch.targets[name],
+            self.texts[first : first + len(classes)],
+            torch.from_numpy(classes).to(self.texts.device),
             temperature=self.weights.similarity_temperature,
             valid=valid,
         )

@@ -75,19 +75,22 @@ def test_feature_distillation_measures_direction_only() -> None:
 def test_similarity_distillation_is_zero_at_agreement_and_positive_elsewhere() -> None:
     target, texts, valid = draw(5, 12), draw(4, 12, seed=1), torch.ones(5, dtype=torch.bool)
     for predicted, least, most in ((2 * target, -1e-6, 1e-6), (draw(5, 12, seed=2), 0.01, 1e3)):
-        loss = similarity_distillation(predicted, target, texts, temperature=0.07, valid=valid)
+        settings = {"temperature": 0.07, "valid": valid}
+        loss = similarity_distillation(predicted, target, texts, texts, **settings)
         assert least <= loss.item() <= most
 
 
 def test_similarity_distillation_is_the_kl_of_the_softmaxes() -> None:
-    predicted, target, texts = draw(3, 6), draw(3, 6, seed=1), draw(4, 6, seed=2)
+    predicted, target = draw(3, 6), draw(3, 8, seed=1)
+    own, theirs = draw(4, 6, seed=2), draw(4, 8, seed=3)
     p, q = (
         (F.normalize(x, dim=-1) @ F.normalize(texts, dim=-1).T / 0.1).softmax(-1)
-        for x in (target, predicted)
+        for x, texts in ((target, theirs), (predicted, own))
     )
     expected = (p * (p / q).log()).sum(-1).mean()
     valid = torch.ones(3, dtype=torch.bool)
-    found = similarity_distillation(predicted, target, texts, temperature=0.1, valid=valid)
+    settings = {"temperature": 0.1, "valid": valid}
+    found = similarity_distillation(predicted, target, own, theirs, **settings)
     torch.testing.assert_close(found, expected)
 
 
@@ -99,7 +102,8 @@ def test_masked_rows_count_for_nothing(kind: str) -> None:
     def loss(p: Tensor, t: Tensor, v: Tensor) -> Tensor:
         if kind == "feature":
             return feature_distillation(p, t, valid=v)
-        return similarity_distillation(p, t, draw(3, 12, seed=2), temperature=0.1, valid=v)
+        texts = draw(3, 12, seed=2)
+        return similarity_distillation(p, t, texts, texts, temperature=0.1, valid=v)
 
     spoiled = torch.where(valid[:, None], target, float("nan"))
     found = loss(predicted, spoiled, valid)
