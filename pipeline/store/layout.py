@@ -64,7 +64,7 @@ def lay_out(
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, content)
     _delete_shards(store, rows // rows_per_shard)
-    arrays = {name: zarr.open_array(store / name, mode="r+") for name in ROW_ARRAYS}
+    arrays = {name: zarr.open_array(store / name, mode="r+", zarr_format=3) for name in ROW_ARRAYS}
     # Otherwise a shard that equals the fill value, such as a tar of failed samples, has no file.
     return {name: a.with_config({"write_empty_chunks": True}) for name, a in arrays.items()}
 

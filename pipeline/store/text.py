@@ -26,7 +26,7 @@ def write_text(store: Path, features: np.ndarray, fingerprint: str, classes: lis
 def read_text(store: Path, fingerprint: str, classes: list[str]) -> np.ndarray | None:
     """What `write_text` wrote for this recipe and these classes; None if it is not there intact."""
     try:
-        array = zarr.open_array(store / TEXT, mode="r")
+        array = zarr.open_array(store / TEXT, mode="r", zarr_format=3)
         values = np.asarray(array[:])
         intact = array.attrs.get(SEAL) == _seal(values, fingerprint, classes)
     except Exception:  # damaged metadata makes zarr raise nearly anything
