@@ -182,10 +182,12 @@ def _indexed(data: bytes) -> Video:
     codec.thread_count = 1
     codec.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
     packets: list[Packet] = []
+    most = min(MAX_FRAMES, MAX_PIXELS // (codec.width * codec.height or 1))
     for packet in container.demux(stream):
         if packet.size and not packet.is_discard and (packets or packet.is_keyframe):
             packets.append(packet)
-            _check_size(codec.width, codec.height, len(packets))
+            if len(packets) > most:
+                _check_size(codec.width, codec.height, len(packets))
     if not packets:
         raise UnreadableSample("video.mp4: no frame that could be decoded")
     return Video(container, packets)

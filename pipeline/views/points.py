@@ -68,12 +68,13 @@ def apply_points(cloud: np.ndarray, params: object, count: int) -> np.ndarray:
         points[:, :3] = _unit_sphere(points[:, :3]).T
         return points
     assert isinstance(params, PointsParams)
-    points = cloud[_random_subset(params.subset, len(cloud), count)].astype(np.float32)
+    subset = _random_subset(params.subset, len(cloud), count)
+    points = cloud.take(subset, axis=0).astype(np.float32)
     xyz = _unit_sphere(points[:, :3])
     np.copyto(xyz, xyz[:, :1], where=params.dropped)
     xyz = xyz * np.float32(params.scale) + params.shift.astype(np.float32)[:, None]
     points[:, :3] = _turned(xyz, _about_y(params.rotate).T @ _euler(params.perturb).T).T
-    points[params.dropped, 3:] = points[0, 3:]
+    np.copyto(points[:, 3:], points[0, 3:], where=params.dropped[:, None])
     return points
 
 
