@@ -137,12 +137,16 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
         raise UserError(f"{path}: expected {shard.bytes} bytes, found {size}; {mend}")
     try:
         for key, entries in groupby(_entries(path, size), key=lambda entry: entry[0]):
-            yield key, {member: data for _, member, data in entries}
+            members = {member: data for _, member, data in entries}
             count += 1
+            if count > shard.count:
+                break
+            yield key, members
     except (OSError, tarfile.TarError, ValueError) as error:
         raise UserError(f"{path}: unreadable after {count} samples ({error}); {mend}") from None
     if count != shard.count:
-        raise UserError(f"{path}: expected {shard.count} samples, found {count}; {mend}")
+        more = " or more" if count > shard.count else ""
+        raise UserError(f"{path}: expected {shard.count} samples, found {count}{more}; {mend}")
 
 
 def _entries(path: Path, size: int) -> Iterator[tuple[str, str, bytes]]:

@@ -16,6 +16,7 @@ from rich.table import Table
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.unknown_name import unknown_name
 from stage1_extract.extraction import Extraction
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.teachers import cards, load_teacher
@@ -73,7 +74,7 @@ def select_extractions(params: Params, teacher: str, sources: list[str] | None) 
         UserError: there is no such pair.
     """
     if teacher not in params.teachers:
-        raise UserError(f"--teacher {teacher}: expected one of {', '.join(params.teachers)}")
+        raise unknown_name("teacher", teacher, params.teachers)
     pairs = {pair.source: name for name, pair in params.extract.items() if pair.teacher == teacher}
     for source in sources or []:
         if source not in pairs:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from itertools import groupby
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,6 @@ DECODING_THREADS = 2
 class PreparedSample:
     """All K views of one sample, ready for the teacher."""
 
-    shard: int
     key: str
     inputs: Tensor | None
     """[K, ...] teacher inputs; None if the sample could not be used."""
@@ -85,32 +84,31 @@ class Extraction:
         failed: list[str] = []
         with ThreadPoolExecutor(DECODING_THREADS) as threads:
             samples = prefetched_map(threads, self._prepare, self._members(pending), LOOKAHEAD)
-            for shard, group in groupby(samples, key=lambda sample: sample.shard):
-                features = self._encode(list(group), progress)
+            for shard in pending:
+                group = list(islice(samples, self.index.shards[shard].count))
+                features = self._encode(group, progress)
                 self.writer.write(shard, features)
                 failed += features.failed
                 progress.shard_written(features.features.nbytes)
         return failed
 
-    def _members(self, pending: list[int]) -> Iterator[tuple[int, str, dict[str, bytes]]]:
+    def _members(self, pending: list[int]) -> Iterator[tuple[str, dict[str, bytes]]]:
         for shard in pending:
             info = self.index.shards[shard]
             verify_shard(self.folder, info)  # its hash will stand in the marker
-            for key, members in read_shard(self.folder, info):
-                yield shard, key, members
+            yield from read_shard(self.folder, info)
 
-    def _prepare(self, task: tuple[int, str, dict[str, bytes]]) -> PreparedSample:
+    def _prepare(self, sample: tuple[str, dict[str, bytes]]) -> PreparedSample:
         """Decode once, make every view, and let the teacher preprocess it."""
-        shard, key, members = task
+        key, members = sample
         try:
             decoded = decode_member(members, self.maker.chain.member)
             views = self.maker.views(decoded, key, range(self.views))
         except UnreadableSample:
             drawn = [self.maker.params(key, view) for view in range(self.views)]
             digests = [params_digest(key, view, params) for view, params in enumerate(drawn)]
-            return PreparedSample(shard, key, None, digests, [0] * self.views)
+            return PreparedSample(key, None, digests, [0] * self.views)
         return PreparedSample(
-            shard,
             key,
             torch.stack([self.teacher.preprocess(view.array) for view in views]),
             [view.params_digest for view in views],

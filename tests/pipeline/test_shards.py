@@ -143,6 +143,10 @@ def test_any_damaged_byte_gives_samples_or_one_clear_error(
 def test_a_tar_with_another_count_is_one_clear_error(folder: Path, shard: ShardInfo) -> None:
     with pytest.raises(UserError, match=rf"expected 6 samples, found 5; {MEND}"):
         list(read_shard(folder, replace(shard, count=6)))
+    samples = read_shard(folder, replace(shard, count=1))
+    assert next(samples) == SAMPLES[0]
+    with pytest.raises(UserError, match=rf"expected 1 samples, found 2 or more; {MEND}"):
+        next(samples)
 
 
 def test_a_missing_tar_is_one_clear_error(folder: Path, shard: ShardInfo) -> None:

@@ -1,0 +1,292 @@
+"""Extraction: the teacher's own features of each seeded view, the same bytes every time."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import UserError
+from pipeline.prompts import class_embeddings, templates
+from pipeline.samples import decode_member
+from pipeline.shards import ShardInfo, read_index, read_shard, write_index, write_shard
+from pipeline.store import FeatureStore
+from pipeline.views.digest import key_digest, params_digest
+from stage1_extract import extraction as module
+from stage1_extract.extraction import Extraction
+from tests.conftest import extract
+from tests.pipeline.made_store import tree
+from tests.tiny_world import FakeTeacher, tiny_params
+
+
+class Faulty(FakeTeacher):
+    """One value of one view of the first sample is not what a feature should be."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
+        features = super().encode(batch)
+        if self.batches == 1:
+            features[1, 2] = self.value
+        return features
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> str:
+    return str(tmp_path / "cache")
+
+
+@pytest.fixture
+def own_world(prepared_world: Path, tmp_path: Path) -> Path:
+    """A copy whose shards may be changed, without stores."""
+    shutil.copytree(prepared_world, tmp_path / "world")
+    return tmp_path / "world"
+
+
+def opened(done: Extraction) -> FeatureStore:
+    return FeatureStore(done.path, done.index, done.recipe)
+
+
+def train_folder(root: Path) -> Path:
+    return root / "shards" / "objects" / "train"
+
+
+def rewrite(root: Path, shard: int, change) -> ShardInfo:
+    """Change a tar's samples and put the index right, as a new preparation would."""
+    folder = train_folder(root)
+    index = read_index(folder)
+    samples = change(list(read_shard(folder, index.shards[shard])))
+    index.shards[shard] = write_shard(folder / index.shards[shard].name, samples)
+    write_index(folder, index)
+    return index.shards[shard]
+
+
+def broken(samples: list, place: int = 1) -> list:
+    key, members = samples[place]
+    return [*samples[:place], (key, {**members, "points.npy": b"broken"}), *samples[place + 1 :]]
+
+
+def test_rows_are_the_teachers_features_of_the_seeded_views(
+    prepared_world: Path, cache: str
+) -> None:
+    done = extract(tiny_params(prepared_world, cache=cache), "fake-objects")
+    teacher, store = FakeTeacher(), opened(done)
+    for shard, info in enumerate(done.index.shards):
+        planes = [store.read(shard, view) for view in range(2)]
+        for row, (key, members) in enumerate(read_shard(done.folder, info)):
+            cloud = decode_member(members, "points")
+            for number, plane in enumerate(planes):
+                view = done.maker(cloud, key, number)
+                live = teacher.encode(teacher.preprocess(view.array)[None])[0].numpy()
+                assert np.array_equal(plane.features[row], live.astype(np.float16))
+                assert plane.params_digest[row] == view.params_digest
+                assert plane.view_digest[row] == view.content_digest
+                assert plane.key_hash[row] == key_digest(key)
+
+
+def test_label_texts_are_the_teachers_own_class_embeddings(
+    prepared_world: Path, cache: str
+) -> None:
+    done = extract(tiny_params(prepared_world, cache=cache), "fake-objects")
+    expected = class_embeddings(FakeTeacher().encode_text, ["ball", "stick"], templates("photo"))
+    assert np.array_equal(opened(done).text_features(), expected.numpy())
+
+
+def test_a_teacher_without_a_text_space_stores_none(prepared_world: Path, cache: str) -> None:
+    teacher = FakeTeacher()
+    teacher.text_space = None
+    done = extract(tiny_params(prepared_world, cache=cache), "fake-objects", teacher)
+    assert opened(done).text_features() is None
+    assert not (done.path / "text_features").exists()
+
+
+@pytest.mark.parametrize("name", ["fake-objects", "clip-objects", "clip-renders"])
+def test_extracting_twice_from_scratch_gives_the_same_bytes(
+    prepared_world: Path, tmp_path: Path, name: str
+) -> None:
+    for cache in ("one", "other"):
+        extract(tiny_params(prepared_world, cache=str(tmp_path / cache)), name)
+    assert tree(tmp_path / "one") == tree(tmp_path / "other") != {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("LOOKAHEAD", 1), ("LOOKAHEAD", 500), ("DECODING_THREADS", 5)]
+)
+def test_threads_and_lookahead_do_not_show(
+    prepared_world: Path, cached_world: Path, cache: str, monkeypatch, setting: str, value: int
+) -> None:
+    monkeypatch.setattr(module, setting, value)
+    done = extract(tiny_params(prepared_world, cache=cache), "fake-objects")
+    assert tree(done.path) == tree(cached_world / "cache" / "fake" / "objects-train.zarr")
+
+
+def test_a_finished_extraction_runs_no_teacher(world: Path) -> None:
+    teacher = FakeTeacher()
+    before = tree(world / "cache")
+    extract(tiny_params(world), "fake-objects", teacher)
+    assert teacher.batches == 0
+    assert tree(world / "cache") == before
+
+
+def test_a_tar_that_changed_is_extracted_again_alone(world: Path) -> None:
+    before = tree(world / "cache" / "fake")
+    rewrite(world, 2, lambda samples: samples[::-1])
+    teacher = FakeTeacher()
+    extract(tiny_params(world), "fake-objects", teacher)
+    assert teacher.batches == 1  # 4 samples x 2 views, 8 a batch
+    after = tree(world / "cache" / "fake")
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed
+    assert all("/c/2" in name or "000002.tar" in name for name in changed)
+
+
+def test_a_dataset_that_lost_and_gained_a_tar_extracts_what_is_new(world: Path) -> None:
+    folder = train_folder(world)
+    index, before = read_index(folder), tree(world / "cache" / "fake")
+    write_index(folder, replace(index, shards=index.shards[:2]))
+    assert extract(tiny_params(world), "fake-objects", lost := FakeTeacher()).index.rows == 12
+    write_index(folder, index)
+    extract(tiny_params(world), "fake-objects", gained := FakeTeacher())
+    assert (lost.batches, gained.batches) == (0, 1)
+    assert tree(world / "cache" / "fake") == before
+
+
+def test_a_store_made_with_shards_of_another_size_is_set_aside(
+    world: Path,
+) -> None:
+    folder = train_folder(world)
+    index = read_index(folder)
+    samples = [s for info in index.shards for s in read_shard(folder, info)]
+    shards = [write_shard(folder / f"{n:06d}.tar", samples[8 * n :][:8]) for n in range(2)]
+    write_index(folder, replace(index, shards=shards, samples_per_shard=8))
+    done = extract(tiny_params(world), "fake-objects")
+    assert done.writer.set_aside.is_dir()
+    assert opened(done).read(1, 1).features.shape == (8, 6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "teacher"),
+    [
+        ({"seed": 6}, FakeTeacher()),
+        ({"views": {"count": 2, "image_size": 32, "points": 48}}, FakeTeacher()),
+        ({"views": {"count": 3, "image_size": 32, "points": 64}}, FakeTeacher()),
+        ({}, FakeTeacher(weights_sha256="1" * 64)),
+    ],
+)
+def test_another_recipe_sets_the_store_aside_and_going_back_takes_it_up(
+    world: Path, changes: dict, teacher: FakeTeacher
+) -> None:
+    before = tree(world / "cache" / "fake" / "objects-train.zarr")
+    other = extract(tiny_params(world, **changes), "fake-objects", teacher)
+    assert tree(other.writer.set_aside) == before
+    assert teacher.batches >= 5
+    back = FakeTeacher()
+    done = extract(tiny_params(world), "fake-objects", back)
+    assert back.batches == 0
+    assert tree(done.path) == before
+
+
+def test_an_unreadable_sample_is_nan_and_named_and_the_run_goes_on(
+    own_world: Path, cache: str
+) -> None:
+    rewrite(own_world, 0, broken)
+    done = extract(tiny_params(own_world, cache=cache), "fake-objects")
+    key = list(read_shard(done.folder, done.index.shards[0]))[1][0]
+    store = opened(done)
+    assert store.marker(0).failed == [key]
+    for view in range(2):
+        plane = store.read(0, view)
+        assert np.isnan(plane.features).any(axis=1).tolist() == [False, True, *[False] * 4]
+        drawn = params_digest(key, view, done.maker.params(key, view))
+        assert (plane.params_digest[1], plane.key_hash[1]) == (drawn, key_digest(key))
+    assert not np.isnan(store.read(2, 1).features).any()
+
+
+def test_an_unreadable_sample_does_not_change_its_neighbours(
+    own_world: Path, cached_world: Path, cache: str
+) -> None:
+    rewrite(own_world, 0, broken)
+    done = extract(tiny_params(own_world, cache=cache), "fake-objects")
+    index = read_index(train_folder(cached_world))
+    whole = FeatureStore(cached_world / "cache" / "fake" / "objects-train.zarr", index).read(0, 0)
+    others = [0, 2, 3, 4, 5]
+    assert np.array_equal(opened(done).read(0, 0).features[others], whole.features[others])
+
+
+def test_a_tar_of_unreadable_samples_is_stored_as_failed(own_world: Path, cache: str) -> None:
+    def all_broken(samples: list) -> list:
+        for place in range(len(samples)):
+            samples = broken(samples, place)
+        return samples
+
+    rewrite(own_world, 1, all_broken)
+    done = extract(tiny_params(own_world, cache=cache), "fake-objects")
+    assert len(opened(done).marker(1).failed) == 6
+    assert done.writer.pending() == []
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), float("nan"), 7e4, -65505.0])
+def test_a_feature_that_float16_cannot_hold_is_a_failed_sample(
+    prepared_world: Path, cache: str, value: float
+) -> None:
+    done = extract(tiny_params(prepared_world, cache=cache), "fake-objects", Faulty(value))
+    store = opened(done)
+    assert len(store.marker(0).failed) == 1
+    features = np.stack([store.read(0, view).features for view in range(2)])
+    assert np.isnan(features).all(axis=(0, 2)).tolist() == [True, *[False] * 5]
+
+
+def test_the_largest_float16_is_no_failure(prepared_world: Path, cache: str) -> None:
+    done = extract(tiny_params(prepared_world, cache=cache), "fake-objects", Faulty(65504.0))
+    assert opened(done).marker(0).failed == []
+    assert opened(done).read(0, 1).features[0, 2] == 65504
+
+
+def test_a_tar_that_is_not_its_indexs_is_refused_and_those_before_it_kept(
+    own_world: Path, cache: str
+) -> None:
+    folder = train_folder(own_world)
+    info = read_index(folder).shards[2]
+    write_shard(folder / info.name, list(read_shard(folder, info))[::-1])
+    with pytest.raises(UserError, match=r"000002.tar: expected xxh3 .*run: python -m pipeline.pre"):
+        extract(tiny_params(own_world, cache=cache), "fake-objects")
+    markers = Path(cache) / "fake" / "objects-train.zarr" / "markers"
+    assert sorted(path.name for path in markers.iterdir()) == [
+        "000000.tar.json", "000001.tar.json",
+    ]  # fmt: skip
+
+
+def test_a_truncated_or_missing_tar_is_one_clear_line(own_world: Path, cache: str) -> None:
+    tar = train_folder(own_world) / "000001.tar"
+    tar.write_bytes(tar.read_bytes()[:3000])
+    with pytest.raises(UserError, match=r"000001.tar: expected xxh3"):
+        extract(tiny_params(own_world, cache=cache), "fake-objects")
+    tar.unlink()
+    with pytest.raises(UserError, match=r"000001.tar: missing shard, 6 samples expected"):
+        extract(tiny_params(own_world, cache=cache), "fake-objects")
+
+
+def test_renamed_classes_get_new_label_texts(world: Path) -> None:
+    folder = train_folder(world)
+    write_index(folder, replace(read_index(folder), classes=["ball", "rod"]))
+    teacher = FakeTeacher()
+    done = extract(tiny_params(world), "fake-objects", teacher)
+    expected = class_embeddings(teacher.encode_text, ["ball", "rod"], templates("photo"))
+    assert teacher.batches == 0
+    assert np.array_equal(opened(done).text_features(), expected.numpy())
+
+
+def test_the_provenance_says_what_was_done(cached_world: Path) -> None:
+    path = cached_world / "cache" / "fake" / "objects-train.zarr" / "provenance.json"
+    written = json.loads(path.read_text())
+    determines = written["determines"]
+    assert determines["teacher"]["weights_sha256"] == "0" * 64
+    assert "RandDropout(0.875)" in determines["views"]["chain"]
+    assert (determines["views"]["seed"], determines["views"]["points"]) == (5, 64)
+    assert determines["storage"] == {"dtype": "float16", "rows_per_shard": 6, "views": 2, "dim": 6}
+    assert written["notes"]["versions"]["torch"] == torch.__version__.split("+")[0]
