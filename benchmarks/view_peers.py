@@ -6,12 +6,15 @@ resampled only within the window, and every transform runs where torchvision is 
 
 import io
 import math
+from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
 import soundfile
 import torch
 import torchaudio
+from av.container import InputContainer
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
@@ -69,10 +72,10 @@ def short_side_image(sample: Sample) -> Tensor:
 
 def video(sample: Sample) -> Tensor:
     """Uint8 [8, 3, 224, 224]."""
-    with av.open(io.BytesIO(sample["video.mp4"])) as container:
+    with cast(InputContainer, av.open(io.BytesIO(sample["video.mp4"]))) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        step = int(1 / stream.average_rate / stream.time_base)
+        step = int(1 / cast(Fraction, stream.average_rate) / cast(Fraction, stream.time_base))
         first = int(torch.randint(stream.frames - 56, ()))
         wanted = {(first + 8 * place) * step + (stream.start_time or 0) for place in range(8)}
         container.seek(min(wanted), stream=stream)

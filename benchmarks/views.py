@@ -14,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -36,7 +37,7 @@ class Contest:
     model: str
     sample: dict[str, bytes]
     peer: Callable[[dict[str, bytes]], object]
-    finish: Callable[[object], object] = lambda view: view
+    finish: Callable[[Any], object] = lambda view: view
     """What brings our view to where the peer's ends."""
     views: int = 1
     """Views of one decode on our side, as stage 1 makes them; the peer decodes for each."""
