@@ -191,6 +191,31 @@ def test_another_recipe_sets_the_store_aside_and_going_back_takes_it_up(
     assert tree(done.path) == before
 
 
+@pytest.mark.parametrize(
+    ("changes", "weights", "field"),
+    [
+        ({"seed": 6}, "0" * 64, "views.seed is 5, expected 6"),
+        ({"views": {"count": 2, "image_size": 32, "points": 48}}, "0" * 64, "views.points is 64"),
+        ({"views": {"count": 3, "image_size": 32, "points": 64}}, "0" * 64, "storage.views is 2"),
+        ({}, "1" * 64, "teacher.weights_sha256 is '000"),
+    ],
+)
+def test_a_reader_of_another_recipe_is_told_the_field(
+    cached_world: Path, changes: dict, weights: str, field: str
+) -> None:
+    other = Extraction(tiny_params(cached_world, **changes), "fake-objects", FakeTeacher(weights))
+    with pytest.raises(UserError, match=rf"{field}.*run: python -m stage1_extract --teacher fake"):
+        opened(other)
+
+
+def test_a_reader_of_other_prompts_is_told_the_field(cached_world: Path) -> None:
+    params = tiny_params(cached_world)
+    objects = replace(params.sources["objects"], prompts="scene")
+    params = replace(params, sources={**params.sources, "objects": objects})
+    with pytest.raises(UserError, match="text.prompts is 'photo', expected 'scene'"):
+        opened(Extraction(params, "fake-objects", FakeTeacher()))
+
+
 def test_an_unreadable_sample_is_nan_and_named_and_the_run_goes_on(
     own_world: Path, cache: str
 ) -> None:
