@@ -142,6 +142,11 @@ def chain_for(source_modality: str, model_modality: str) -> Chain:
         ) from None
 
 
+def chains_of(source_modality: str) -> dict[str, Chain]:
+    """Every chain of a source, by the modality of the model that it feeds."""
+    return {model: chain for (source, model), chain in _CHAINS.items() if source == source_modality}
+
+
 @dataclass(frozen=True)
 class View:
     """A finished view and the proof of what it is."""

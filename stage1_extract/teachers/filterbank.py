@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 import torch
 from torch import Tensor
-from torchaudio.compliance import kaldi
 
+from pipeline import spectrogram
 from pipeline.errors import UserError
 from pipeline.views.audio import AudioView, apply_masks, apply_noise
 
@@ -54,15 +54,7 @@ def log_mel(clip: Tensor, frames: int = 512, mels: int = 128) -> Tensor:
     25 ms Hanning windows every 10 ms, no dither; missing frames are rows of zeros. `clip` is
     float32 [channels, samples] in -1..1 with mean 0. Masks, where there are any, come next.
     """
-    energies = kaldi.fbank(
-        clip,
-        sample_frequency=RATE,
-        num_mel_bins=mels,
-        window_type="hanning",
-        htk_compat=True,
-        use_energy=False,
-        dither=0.0,
-    )[:frames]
+    energies = spectrogram.log_mel(clip, "hanning", mels)[:frames]
     return torch.nn.functional.pad(energies, (0, 0, 0, frames - len(energies)))
 
 
