@@ -19,8 +19,13 @@ def video_bytes(
     container: str = "mp4",
     codec: str = "libx264",
     options: dict[str, str] | None = None,
+    noise: bool = False,
 ) -> bytes:
-    """A clip whose frame n has the grey level 40 + 2n (while below 256) and a moving white bar."""
+    """A clip whose frame n has the grey level 40 + 2n (while below 256) and a moving white bar.
+
+    With `noise`, coloured noise instead, which takes many bytes.
+    """
+    rng = np.random.default_rng(1)
     file = io.BytesIO()
     width, height = size
     with av.open(file, "w", format=container) as out:
@@ -31,6 +36,8 @@ def video_bytes(
         for number in range(frames):
             image = np.full((height, width, 3), min(40 + 2 * number, 255), np.uint8)
             image[:4, number % width] = 255
+            if noise:
+                image = rng.integers(0, 256, image.shape, np.uint8)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         out.mux(stream.encode())
     return file.getvalue()

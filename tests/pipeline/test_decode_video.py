@@ -86,12 +86,22 @@ def test_a_size_that_only_the_stream_betrays_is_refused(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_frames_that_ffmpeg_patches_up_are_not_passed_off(seed: int) -> None:
+def test_a_damaged_packet_is_found_by_the_check(seed: int) -> None:
     data, rng = bytearray(CLIP), np.random.default_rng(seed)
     begin = data.index(b"mdat") + 1200  # behind the encoder's own words
     data[begin : begin + 100] = rng.integers(0, 256, 100, np.uint8).tobytes()
     with pytest.raises(UnreadableSample, match="video.mp4: damaged"):
         decode_video(bytes(data)).check()
+
+
+def test_frames_that_ffmpeg_patches_up_are_not_passed_off() -> None:
+    """Damage inside a slice: FFmpeg hides it and reports no error, only a flag on the frame."""
+    data = bytearray(video_bytes(3, noise=True))
+    first = decode_video(bytes(data)).packets[0]
+    middle = data.index(bytes(first)) + first.size // 2
+    data[middle : middle + 40] = bytes(40)
+    with pytest.raises(UnreadableSample, match="video.mp4: damaged at 0.0 s"):
+        decode_video(bytes(data)).decode([0])
 
 
 @settings(max_examples=60, deadline=5000, derandomize=True)
