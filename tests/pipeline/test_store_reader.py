@@ -212,6 +212,17 @@ def test_without_classes_or_a_text_space_there_is_no_text(whole: Path, store: Pa
     assert FeatureStore(store, made_index()).text_features() is None
 
 
+@pytest.mark.parametrize(
+    ("written", "changed"),
+    [('"seed": 5', '"seed": 4'), ('"licence": "none"', '"licence": "free"'), ('"fing', '"gnif')],
+)
+def test_a_provenance_edited_by_hand_is_refused(store: Path, written: str, changed: str) -> None:
+    file = store / "provenance.json"
+    file.write_text(file.read_text().replace(written, changed))
+    with pytest.raises(UserError, match=rf"{file}: damaged.*delete {store} and {EXTRACT}"):
+        FeatureStore(store, made_index())
+
+
 def test_the_fingerprint_stands_for_what_determines_the_numbers(store: Path) -> None:
     provenance = made_provenance()
     assert replace(provenance, notes={"licence": "MIT"}).fingerprint == provenance.fingerprint
