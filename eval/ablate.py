@@ -3,7 +3,7 @@
     python -m eval.ablate --without ulip-objects --benchmark points --seeds 0 1 2
 
 Trains both variants for every seed under <train.out>/../ablate/, scores them zero-shot, prints mean
-and spread, and writes ablate.json there. A finished training is not repeated.
+and spread, and writes ablate.json there. A training that was cut short is resumed.
 """
 
 import argparse

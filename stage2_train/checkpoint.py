@@ -1,6 +1,7 @@
 """Training checkpoints: atomic, in a folder per recipe, so that two recipes never mix."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -64,6 +65,10 @@ class Checkpoints:
             except (UserError, KeyError, TypeError) as error:
                 print(f"{path}: damaged checkpoint passed over ({error})")
         return None
+
+    def clear(self) -> None:
+        """Remove them all: a finished training must not be resumed by changed code."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.pt"))

@@ -63,6 +63,7 @@ class Trainer:
                 threads.shutdown(cancel_futures=True)
         if finished:
             self.student.save(self.out / STUDENT, self.objective.projectors)
+            self.checkpoints.clear()
         return finished
 
     def _train(self, first: int) -> bool:

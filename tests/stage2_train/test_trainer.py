@@ -70,20 +70,23 @@ def test_sigterm_saves_a_checkpoint(world: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_another_recipe_starts_anew_beside_the_old_checkpoints(world: Path) -> None:
     first = Trainer(changed(world))
-    assert first.run()
+    first._on_sigterm(signal.SIGTERM, None)
+    assert not first.run()
     other = Trainer(changed(world, peak_lr=1e-3))
     assert other.checkpoints.latest() is None
     assert first.checkpoints.latest() is not None
 
 
 def test_a_damaged_latest_checkpoint_falls_back_to_the_one_before(world: Path) -> None:
-    trainer = Trainer(changed(world))
-    assert trainer.run()
+    for _ in range(2):
+        trainer = Trainer(changed(world))
+        trainer._on_sigterm(signal.SIGTERM, None)
+        assert not trainer.run()
     newest = max(trainer.checkpoints.folder.glob("step-*.pt"))
     newest.write_bytes(newest.read_bytes()[:1000])
     state = trainer.checkpoints.latest()
     assert state is not None
-    assert state.step < trainer.total_steps
+    assert state.step == 1
 
 
 def test_training_without_teachers_runs(world: Path) -> None:
@@ -97,6 +100,12 @@ def test_an_anchor_from_another_clip_is_refused(world: Path) -> None:
     store.teacher["weights_sha256"] = "f" * 64  # type: ignore[index]
     with pytest.raises(UserError, match=r"train.anchor.*ffffffffffff"):
         trainer._build_objective()
+
+
+def test_a_finished_training_leaves_no_checkpoint_to_resume(world: Path) -> None:
+    trainer = Trainer(changed(world))
+    assert trainer.run()
+    assert trainer.checkpoints.latest() is None
 
 
 def test_a_teacher_without_a_store_names_the_command(prepared_world: Path) -> None:
