@@ -13,7 +13,7 @@ import pytest
 from pipeline import prepare as module
 from pipeline.config import Params
 from pipeline.datasets import RawDataset, RawItem
-from pipeline.errors import UserError, exit_on_user_error
+from pipeline.errors import UserError
 from pipeline.prepare import prepare, read_raw
 from pipeline.shards import read_index, read_shard
 from tests.tiny_world import make_pack, npy_bytes, tiny_params
@@ -232,44 +232,3 @@ def test_a_damaged_pack_is_one_clear_line(
 def test_keys_that_a_tar_would_mangle_are_refused(key: str) -> None:
     with pytest.raises(UserError, match="sample key"):
         RawItem(key, dict)
-
-
-def command(monkeypatch, capsys, *arguments: str) -> tuple[object, str]:
-    """Exit code and stderr of `python -m pipeline.prepare` run in this process."""
-    monkeypatch.setattr("sys.argv", ["prepare", *arguments])
-    with pytest.raises(SystemExit) as exited:
-        exit_on_user_error(module.main)
-    code, said = exited.value.code, capsys.readouterr().err
-    return (1, said + code) if isinstance(code, str) else (code, said)
-
-
-def params_file(root: Path) -> str:
-    text = (Path(__file__).parents[2] / "params.yaml").read_text()
-    path = root / "params.yaml"
-    path.write_text(text.replace("shards: shards", f"shards: {root / 'shards'}"))
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "why"),
-    [
-        (["--source", "objcts"], "unknown source 'objcts'; did you mean 'objects'"),
-        (["--source", "objects", "--raw", "nowhere"], "nowhere: raw data not found"),
-        (["--source", "objects", "--params", "nowhere.yaml"], "no such params file"),
-    ],
-)
-def test_wrong_names_are_one_line_and_exit_code_1(
-    root: Path, monkeypatch, capsys, arguments: list[str], why: str
-) -> None:
-    code, said = command(monkeypatch, capsys, "--params", params_file(root), *arguments)
-    assert code == 1
-    assert why in said
-    assert said.count("\n") == 0
-
-
-def test_the_command_prepares_every_split(root: Path, monkeypatch, capsys) -> None:
-    arguments = ["--params", params_file(root), "--source", "objects", "--raw", str(root / "pack")]
-    monkeypatch.setattr("sys.argv", ["prepare", *arguments])
-    module.main()
-    assert "train: 16 samples in 1 shards, 0 rejected" in capsys.readouterr().out
-    assert read_index(root / "shards" / "objects" / "test").samples == 8

@@ -1,0 +1,58 @@
+"""`python -m pipeline.prepare`: every split, or one line and exit code 1."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import prepare as module
+from pipeline.errors import exit_on_user_error
+from pipeline.shards import read_index
+from tests.tiny_world import make_pack, tiny_params
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_pack(tmp_path / "pack")
+    return tmp_path
+
+
+def command(monkeypatch, capsys, *arguments: str) -> tuple[object, str]:
+    """Exit code and stderr of `python -m pipeline.prepare` run in this process."""
+    monkeypatch.setattr("sys.argv", ["prepare", *arguments])
+    with pytest.raises(SystemExit) as exited:
+        exit_on_user_error(module.main)
+    code, said = exited.value.code, capsys.readouterr().err
+    return (1, said + code) if isinstance(code, str) else (code, said)
+
+
+def params_file(root: Path) -> str:
+    path = root / "params.yaml"
+    YAML(typ="safe", pure=True).dump(msgspec.to_builtins(tiny_params(root)), path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--source", "objcts"], "unknown source 'objcts'; did you mean 'objects'"),
+        (["--source", "objects", "--raw", "nowhere"], "nowhere: raw data not found"),
+        (["--source", "objects", "--params", "nowhere.yaml"], "no such params file"),
+    ],
+)
+def test_wrong_names_are_one_line_and_exit_code_1(
+    root: Path, monkeypatch, capsys, arguments: list[str], why: str
+) -> None:
+    code, said = command(monkeypatch, capsys, "--params", params_file(root), *arguments)
+    assert code == 1
+    assert why in said
+    assert said.count("\n") == 0
+
+
+def test_the_command_prepares_every_split(root: Path, monkeypatch, capsys) -> None:
+    arguments = ["--params", params_file(root), "--source", "objects", "--raw", str(root / "pack")]
+    monkeypatch.setattr("sys.argv", ["prepare", *arguments])
+    module.main()
+    assert "train: 16 samples in 3 shards, 0 rejected" in capsys.readouterr().out
+    assert read_index(root / "shards" / "objects" / "test").samples == 8
