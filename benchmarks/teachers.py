@@ -1,0 +1,79 @@
+"""A teacher's `encode` beside the bare forward of the module inside it, on the same batch.
+
+    python -m benchmarks.teachers --teacher ulip --arch ulip1-pointbert --weights FILE
+
+Prints seconds and peak memory of `load_teacher`, and the ratio of both throughputs, alternated in
+one run so that a busy machine slows both alike.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import exit_on_user_error
+from stage1_extract.teachers import Teacher, load_teacher
+
+INPUTS = {
+    "ulip1-pointbert": (8192, 3),
+    "ulip2-pointbert": (10_000, 6),
+    "recon-zeroshot": (1024, 3),
+    "vitlens-l-pc": (8192, 3),
+    "vitlens-l-depth": (1, 224, 224),
+    "vitlens-l-audio": (512, 128),
+}
+"""Shape of one official input."""
+BATCH, ROUNDS = 4, 7
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.teachers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--teacher", required=True, help="registry name")
+    parser.add_argument("--arch", required=True, choices=sorted(INPUTS))
+    parser.add_argument("--weights", required=True, help="the official file")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    teacher = load_teacher(arguments.teacher, weights=arguments.weights, arch=arguments.arch)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{arguments.arch}: load_teacher {seconds:.1f} s, peak memory {peak:.2f} GiB")
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randn(BATCH, *INPUTS[arguments.arch], generator=generator)
+    if arguments.arch.endswith(("bert", "pc", "zeroshot")):
+        batch /= batch.norm(dim=-1).max()  # clouds live in the unit sphere
+    bare, encode = alternated(bare_module(teacher), teacher.encode, batch)
+    print(f"bare forward {BATCH / bare:.3f}/s, encode {BATCH / encode:.3f}/s: {bare / encode:.3f}")
+
+
+def bare_module(teacher: Teacher) -> nn.Module:
+    """The one module that the teacher's features come out of."""
+    fields: dict[str, Any] = vars(teacher)
+    return next(fields[name] for name in ("encoder", "model", "tower") if name in fields)
+
+
+@torch.no_grad()
+def alternated(
+    first: Callable[[Tensor], Any], second: Callable[[Tensor], Any], batch: Tensor
+) -> tuple[float, float]:
+    """Median seconds of each, taken in turns after one round that does not count."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS + 1):
+        for run, taken in zip((first, second), times):
+            started = time.perf_counter()
+            run(batch)
+            taken.append(time.perf_counter() - started)
+    return median(times[0][1:]), median(times[1][1:])
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)
