@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -112,7 +113,8 @@ def decode_points(data: bytes) -> np.ndarray:
     """Cloud float32 [N, 3|6] from the bytes of a float .npy, checked by its header first."""
     file = io.BytesIO(data)
     try:
-        shape, fortran, dtype = _NPY_HEADERS[np.lib.format.read_magic(file)](file)
+        with _NPY_LOCK:
+            shape, fortran, dtype = _NPY_HEADERS[np.lib.format.read_magic(file)](file)
     except Exception as error:  # a damaged header raises nearly anything, RecursionError too
         raise _unreadable("points.npy: no plain .npy header", error) from None
     if len(shape) != 2 or shape[1] not in (3, 6) or dtype.kind != "f":
@@ -130,6 +132,9 @@ def decode_points(data: bytes) -> np.ndarray:
     return cloud
 
 
+_NPY_LOCK = Lock()
+"""numpy reads headers through `ast`, whose recursion depth CPython 3.11 counts for all threads
+together: where a collection of garbage lets another in, a sound header is refused (gh-106905)."""
 _NPY_HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,

@@ -1,10 +1,14 @@
 """Hostile and damaged members: each refused with its reason, nothing large allocated."""
 
+import gc
 import io
 import json
 import struct
+import sys
 import tracemalloc
 import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -167,6 +171,28 @@ def test_pickled_clouds_are_never_unpickled() -> None:
 )
 def test_hostile_npy_headers_are_refused(header: str) -> None:
     assert reason({"points.npy": npy_with_header(header)}, "points").startswith("points.npy")
+
+
+@pytest.fixture
+def busy_collector() -> Iterator[None]:
+    """Garbage is collected all the time, with a callback that other threads may interrupt."""
+    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
+    busy = lambda *_: sum(range(50))  # noqa: E731
+    gc.callbacks.append(busy)
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*thresholds)
+    gc.callbacks.remove(busy)
+
+
+@pytest.mark.usefixtures("busy_collector")
+def test_threads_decode_sound_clouds() -> None:
+    sample = {"points.npy": npy(np.ones((4, 3), np.float32))}
+    with ThreadPoolExecutor(5) as threads:
+        clouds = list(threads.map(lambda _: decode_member(sample, "points"), range(2000)))
+    assert all(cloud.shape == (4, 3) for cloud in clouds)
 
 
 def test_a_truncated_cloud_and_an_npz_are_refused() -> None:
