@@ -23,7 +23,8 @@ from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.prompts import class_embeddings, templates
-from stage1_extract.teachers import load_teacher
+from stage1_extract.pairs import teacher_of
+from stage1_extract.teachers import Teacher
 from stage2_train.student import Student
 
 
@@ -92,15 +93,13 @@ def score(params: Params, name: str, student: Student) -> BenchmarkScores:
     return BenchmarkScores(
         data,
         zero_shot_scores(features, embeddings, data.labels),
-        _teacher_scores(params, benchmark.teacher, data, prompts),
+        _teacher_scores(teacher_of(params, benchmark.teacher, benchmark.source), data, prompts),
     )
 
 
 def _teacher_scores(
-    params: Params, name: str, data: LabelledViews, prompts: tuple[str, ...]
+    teacher: Teacher, data: LabelledViews, prompts: tuple[str, ...]
 ) -> ClassificationScores | None:
-    config = params.teachers[name]
-    teacher = load_teacher(name, weights=config.weights, arch=config.arch, device=default_device())
     filled = [prompt.format(label) for label in data.index.classes for prompt in prompts]
     texts = teacher.encode_text(filled)
     if texts is None:

@@ -13,13 +13,12 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import Params, load_params
-from pipeline.device import default_device
+from pipeline.config import load_params
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.unknown_name import unknown_name
 from stage1_extract.extraction import Extraction
+from stage1_extract.pairs import select_extractions, teacher_of
 from stage1_extract.progress import ExtractionProgress
-from stage1_extract.teachers import cards, load_teacher
+from stage1_extract.teachers import cards
 
 
 def main() -> None:
@@ -41,11 +40,8 @@ def main() -> None:
         raise UserError("name a teacher with --teacher, or see them all with --list")
     params = load_params(arguments.params)
     names = select_extractions(params, arguments.teacher, arguments.source)
-    config = params.teachers[arguments.teacher]
-    teacher = load_teacher(
-        arguments.teacher, weights=config.weights, arch=config.arch, device=default_device()
-    )
     for name in names:
+        teacher = teacher_of(params, arguments.teacher, params.extract[name].source)
         extraction = Extraction(params, name, teacher)
         if extraction.writer.set_aside:
             print(f"another recipe's store was kept as {extraction.writer.set_aside}")
@@ -65,23 +61,6 @@ def teacher_table() -> Table:
         values |= {"dim": card.dim or "its own", "text_space": card.text_space or "-"}
         table.add_row(*(str(values[column]) for column in columns))
     return table
-
-
-def select_extractions(params: Params, teacher: str, sources: list[str] | None) -> list[str]:
-    """Names under `extract` of a teacher and, if given, of some sources.
-
-    Raises:
-        UserError: there is no such pair.
-    """
-    if teacher not in params.teachers:
-        raise unknown_name("teacher", teacher, params.teachers)
-    pairs = {pair.source: name for name, pair in params.extract.items() if pair.teacher == teacher}
-    for source in sources or []:
-        if source not in pairs:
-            raise UserError(
-                f"--source {source}: `extract` pairs {teacher} with {', '.join(pairs) or 'nothing'}"
-            )
-    return [pairs[source] for source in sources or pairs]
 
 
 if __name__ == "__main__":

@@ -14,17 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import load_params
-from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.samples import decode_member
 from pipeline.shards import read_shard
 from pipeline.store import FeatureStore
 from pipeline.store.marker import marker_path
 from pipeline.views import ViewRng
-from stage1_extract.__main__ import select_extractions
 from stage1_extract.extraction import Extraction
+from stage1_extract.pairs import select_extractions, teacher_of
 from stage1_extract.progress import ExtractionProgress
-from stage1_extract.teachers import load_teacher
 
 LEAST_COSINE = 0.9999
 
@@ -59,12 +57,9 @@ def main() -> None:
     arguments = parser.parse_args()
     params = load_params(arguments.params)
     names = select_extractions(params, arguments.teacher, arguments.source)
-    config = params.teachers[arguments.teacher]
-    teacher = load_teacher(
-        arguments.teacher, weights=config.weights, arch=config.arch, device=default_device()
-    )
     verdicts = []
     for name in names:
+        teacher = teacher_of(params, arguments.teacher, params.extract[name].source)
         extraction = Extraction(params, name, teacher)
         verdict = verify(extraction, arguments.rows)
         if verdict.bad and arguments.repair:

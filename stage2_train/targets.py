@@ -69,14 +69,15 @@ def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets
             weights; the first field that differs is named.
     """
     extraction = params.extract[name]
-    config, source = params.teachers[extraction.teacher], params.sources[extraction.source]
+    source = params.sources[extraction.source]
+    arch, file = params.teachers[extraction.teacher].model(source.modality)
     path = store_path(params.cache, extraction.teacher, extraction.source, "train")
     mend = f"python -m stage1_extract --teacher {extraction.teacher} --source {extraction.source}"
     teacher = Provenance.read(path, mend).determines["teacher"]
     chain = chain_for(source.modality, teacher["modality"])
     maker = ViewMaker(chain, params.seed, params.views)
-    known = {"name": extraction.teacher, **architecture(config.arch)}
-    weights = local_weights(config.arch, config.weights)
+    known = {"name": extraction.teacher, **architecture(arch)}
+    weights = local_weights(arch, file)
     if weights is not None:
         known["weights_sha256"] = file_sha256(weights)
     expected = store_recipe(known, maker, index, source.prompts)

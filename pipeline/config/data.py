@@ -1,7 +1,7 @@
 """What is cached: sources, seeded views, teachers, and which teacher sees which source."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Modality = Literal["image", "video", "points", "depth", "audio"]
 
@@ -59,13 +59,21 @@ class ViewsConfig:
             raise ValueError(f"audio_seconds must be within 0.1..60, found {self.audio_seconds}")
 
 
+class Model(NamedTuple):
+    """What `load_teacher` takes."""
+
+    arch: str
+    weights: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class TeacherConfig:
     """A frozen specialist model; see `python -m stage1_extract --list`."""
 
-    arch: str
-    """Architecture name, or the path of a file that describes one."""
-    weights: str | None = None
+    arch: str | dict[Modality, str]
+    """Architecture name, or the path of a file that describes one; of a teacher with a model for
+    each modality, one for each modality of its sources."""
+    weights: str | dict[Modality, str] | None = None
     """Path, `hf://repo/file` or open_clip tag; null where the arch brings its own."""
     batch_size: int = 64
     """Views per forward pass of the extraction."""
@@ -73,6 +81,18 @@ class TeacherConfig:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be >= 1, found {self.batch_size}")
+
+    def model(self, modality: Modality) -> Model:
+        """The model that runs over sources of a modality.
+
+        Raises:
+            ValueError: there is none.
+        """
+        arch = self.arch if isinstance(self.arch, str) else self.arch.get(modality)
+        if arch is None:
+            raise ValueError(f"arch has no entry for {modality}, only for {', '.join(self.arch)}")
+        weights = self.weights
+        return Model(arch, weights.get(modality) if isinstance(weights, dict) else weights)
 
 
 @dataclass(frozen=True, kw_only=True)

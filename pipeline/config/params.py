@@ -41,6 +41,7 @@ class Params:
             _known(f"extract.{name}.teacher", store.teacher, self.teachers)
             _known(f"extract.{name}.source", store.source, self.sources)
             self._has_split(f"extract.{name}", store.source, "train")
+            self._has_model(f"extract.{name}", store.teacher, store.source)
         for extraction in self.train.teachers:
             _known("train.teachers", extraction, self.extract)
         for source in self.train.sources:
@@ -50,6 +51,13 @@ class Params:
             _known(f"benchmarks.{name}.source", benchmark.source, self.sources)
             _known(f"benchmarks.{name}.teacher", benchmark.teacher, self.teachers)
             self._has_split(f"benchmarks.{name}", benchmark.source, benchmark.split)
+            self._has_model(f"benchmarks.{name}", benchmark.teacher, benchmark.source)
+
+    def _has_model(self, where: str, teacher: str, source: str) -> None:
+        try:
+            self.teachers[teacher].model(self.sources[source].modality)
+        except ValueError as error:
+            raise ValueError(f"{where} pairs {teacher} with {source}: {error}") from None
 
     def _has_split(self, where: str, source: str, split: str) -> None:
         splits = self.sources[source].splits

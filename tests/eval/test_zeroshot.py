@@ -25,7 +25,7 @@ def command(cached_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     student = Student(load_openclip(params.student.arch), params.student)
     student.save(tmp_path / "run" / "student")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(to_builtins(params)))
-    monkeypatch.setattr(zeroshot, "load_teacher", lambda *_, **__: FakeTeacher())
+    monkeypatch.setattr(zeroshot, "teacher_of", lambda *_: FakeTeacher())
     return ["--ckpt", str(tmp_path / "run/student"), "--params", str(tmp_path / "params.yaml")]
 
 

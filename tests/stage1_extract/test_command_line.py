@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from pipeline.errors import UserError, exit_on_user_error
 from stage1_extract import __main__ as module
-from stage1_extract.__main__ import select_extractions
+from stage1_extract.pairs import select_extractions
 from tests.pipeline.made_store import tree
 from tests.tiny_world import FakeTeacher, tiny_params
 
@@ -24,7 +24,7 @@ def params_file(prepared_world: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def fake_teacher(monkeypatch: pytest.MonkeyPatch) -> FakeTeacher:
     teacher = FakeTeacher()
-    monkeypatch.setattr(module, "load_teacher", lambda *_, **__: teacher)
+    monkeypatch.setattr(module, "teacher_of", lambda *_: teacher)
     return teacher
 
 
