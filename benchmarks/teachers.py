@@ -1,6 +1,7 @@
 """A teacher's `encode` beside the bare forward of the module inside it, on the same batch.
 
     python -m benchmarks.teachers --teacher ulip --arch ulip1-pointbert --weights FILE
+    python -m benchmarks.teachers --teacher clip --arch ViT-B-32 --weights openai
 
 Prints seconds and peak memory of `load_teacher`, and the ratio of both throughputs, alternated in
 one run so that a busy machine slows both alike.
@@ -14,10 +15,13 @@ from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.errors import exit_on_user_error
+from pipeline.unknown_name import unknown_name
 from stage1_extract.teachers import Teacher, load_teacher
+from stage1_extract.teachers.clip import ClipTeacher
+from stage1_extract.teachers.multimae import MultiMaeTeacher
 
 INPUTS = {
     "ulip1-pointbert": (8192, 3),
@@ -26,8 +30,9 @@ INPUTS = {
     "vitlens-l-pc": (8192, 3),
     "vitlens-l-depth": (1, 224, 224),
     "vitlens-l-audio": (512, 128),
+    "multimae-b": (1, 224, 224),
 }
-"""Shape of one official input."""
+"""Shape of one official input; of a CLIP, [3, S, S] at its own size."""
 BATCH, ROUNDS = 4, 7
 
 
@@ -48,15 +53,32 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{arguments.arch}: load_teacher {seconds:.1f} s, peak memory {peak:.2f} GiB")
     generator = torch.Generator().manual_seed(0)
-    batch = torch.randn(BATCH, *INPUTS[arguments.arch], generator=generator)
+    batch = torch.randn(BATCH, *input_shape(teacher), generator=generator)
     if arguments.arch.endswith(("bert", "pc", "zeroshot")):
         batch /= batch.norm(dim=-1).max()  # clouds live in the unit sphere
-    bare, encode = alternated(bare_module(teacher), teacher.encode, batch)
+    bare, encode = alternated(bare_forward(teacher), teacher.encode, batch)
     print(f"bare forward {BATCH / bare:.3f}/s, encode {BATCH / encode:.3f}/s: {bare / encode:.3f}")
 
 
-def bare_module(teacher: Teacher) -> nn.Module:
-    """The one module that the teacher's features come out of."""
+def input_shape(teacher: Teacher) -> tuple[int, ...]:
+    """Of one official input.
+
+    Raises:
+        UserError: an arch without an entry in `INPUTS`.
+    """
+    if isinstance(teacher, ClipTeacher):
+        return (3, teacher.clip.image_size, teacher.clip.image_size)
+    if teacher.arch not in INPUTS:
+        raise unknown_name("architecture", teacher.arch, INPUTS)
+    return INPUTS[teacher.arch]
+
+
+def bare_forward(teacher: Teacher) -> Callable[[Tensor], Any]:
+    """The forward pass of the one module that the teacher's features come out of."""
+    if isinstance(teacher, ClipTeacher):
+        return teacher.clip.model.encode_image
+    if isinstance(teacher, MultiMaeTeacher):
+        return lambda batch: teacher.model({"depth": batch})
     fields: dict[str, Any] = vars(teacher)
     return next(fields[name] for name in ("encoder", "model", "tower") if name in fields)
 
