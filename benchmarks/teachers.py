@@ -12,7 +12,7 @@ import resource
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -76,7 +76,7 @@ def input_shape(teacher: Teacher) -> tuple[int, ...]:
 def bare_forward(teacher: Teacher) -> Callable[[Tensor], Any]:
     """The forward pass of the one module that the teacher's features come out of."""
     if isinstance(teacher, ClipTeacher):
-        return teacher.clip.model.encode_image
+        return cast(Any, teacher.clip.model).encode_image
     if isinstance(teacher, MultiMaeTeacher):
         return lambda batch: teacher.model({"depth": batch})
     fields: dict[str, Any] = vars(teacher)
