@@ -20,6 +20,10 @@ from stage2_train.student import Student, StudentOutput
 from stage2_train.targets import TeacherTargets
 from stage2_train.texts import TextTable
 
+_SEEN_BY_CLIP = ("image", "video")
+"""Modalities whose own views CLIP encodes, a clip as the mean of its frames; of the others its
+features are those of a paired image, to be bound to and not to be copied."""
+
 
 @dataclass(frozen=True)
 class StepLoss:
@@ -139,7 +143,7 @@ class StepObjective(nn.Module):
                     projected, target, valid=valid
                 )
                 parts |= self._similarity(name, item, valid)
-            elif item.batch.modality == "image":
+            elif item.batch.modality in _SEEN_BY_CLIP:
                 parts[f"anchor/{name}"] = feature_distillation(
                     item.output.embedding, target, valid=valid
                 )

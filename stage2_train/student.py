@@ -119,8 +119,16 @@ class Student(nn.Module):
     def encode(self, modality: str, batch: Any) -> Tensor:
         """Embeddings float32 [B, embed_dim], not normalised, on the student's device.
 
-        `batch` is a tensor or array (or a tuple of them) on any device: images uint8 [B, 3, H, W]
-        or normalised float, clouds float [B, N, 3 or more] in the unit sphere.
+        `batch` is a tensor or array (or a tuple of them) on any device, at CLIP's image size:
+        image: uint8 [B, 3, H, W], or float as CLIP normalises.
+        video: uint8 [B, frames, 3, H, W], or normalised float.
+        points: float [B, N, 3 or more] in the unit sphere, or what `group_points` makes of them.
+        depth: disparities in pixels, float [B, 1, H, W]; of RGB-D the tuple (images, disparities).
+        audio: waveforms float [B, samples] at 16 kHz in -1..1, or what `spectrogram` makes of
+            them, [B, frames, 128].
+
+        Raises:
+            UserError: a modality the student does not have, or samples of another size.
         """
         device = self.openclip.device
         if isinstance(batch, tuple):

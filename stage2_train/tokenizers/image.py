@@ -6,7 +6,7 @@ import torch
 from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
-from pipeline.errors import UserError
+from stage2_train.tokenizers.batch_shape import require_shape
 
 
 class ImageTokenizer(nn.Module):
@@ -30,15 +30,18 @@ class ImageTokenizer(nn.Module):
 
         uint8 images are raw views and get normalised here; float images are taken as normalised.
         """
-        expected = (3, *visual.image_size)
-        if x.shape[1:] != expected:
-            raise UserError(
-                f"the student's CLIP takes images {list(expected)}, found {list(x.shape[1:])}; "
-                "set the views' image size to CLIP's"
-            )
-        if x.dtype == torch.uint8:
-            x = (x.float() / 255 - self.mean) / self.std
-        patches = visual.conv1(x).flatten(2).transpose(1, 2)
+        patches = self.patches(visual, x)
+        # In open_clip's order of operations, so that any precision rounds as CLIP's own does.
         first = visual.class_embedding.to(patches.dtype).expand(len(x), 1, -1)
         tokens = torch.cat((first, patches), dim=1)
         return visual.ln_pre(tokens + visual.positional_embedding.to(patches.dtype))
+
+    def patches(self, visual: VisionTransformer, x: Tensor) -> Tensor:
+        """Frozen patch embeddings [B, patches, width] of images, without positions."""
+        way_out = "set the views' image size to that of the student's CLIP"
+        require_shape(x, (3, *visual.image_size), "images", way_out)
+        return visual.conv1(self.normalise(x)).flatten(2).transpose(1, 2)
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """Images float [..., 3, H, W] as CLIP takes them; float ones come back as they are."""
+        return (x.float() / 255 - self.mean) / self.std if x.dtype == torch.uint8 else x

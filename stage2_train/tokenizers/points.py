@@ -1,12 +1,12 @@
 """Point cloud tokens: local groups through a mini-PointNet, positions from their centres."""
 
-import torch
 import torch.nn.functional as F
 from open_clip.transformer import VisionTransformer
 from torch import Generator, Tensor, nn
 
 from pipeline.config.student import PointsConfig
 from stage2_train.initialise import linear
+from stage2_train.tokenizers.first_block import class_token, first_block_input
 from stage2_train.tokenizers.grouping import group_batch
 
 _POSITION_WIDTH = 128
@@ -60,8 +60,7 @@ class PointsTokenizer(nn.Module):
             nn.GELU(),
             linear(_POSITION_WIDTH, width, generator),
         )
-        first = visual.class_embedding + visual.positional_embedding[0]
-        self.class_token = nn.Parameter(first.detach().clone())
+        self.class_token = nn.Parameter(class_token(visual).detach().clone())
 
     def forward(self, visual: VisionTransformer, x: Tensor | tuple[Tensor, Tensor]) -> Tensor:
         """Tokens [B, 1 + groups, width].
@@ -75,5 +74,4 @@ class PointsTokenizer(nn.Module):
             x = group_batch(x, self.groups, self.group_size)
         neighbourhoods, centres = x
         tokens = self.pointnet(neighbourhoods) + self.position(centres)
-        first = self.class_token.to(tokens.dtype).expand(len(tokens), 1, -1)
-        return visual.ln_pre(torch.cat((first, tokens), dim=1))
+        return first_block_input(visual, self.class_token, tokens)

@@ -2,13 +2,20 @@
 
 import pytest
 
-from pipeline.config.student import PointsConfig, StudentConfig
+from pipeline.config.student import AudioConfig, PointsConfig, StudentConfig, VideoConfig
 from pipeline.openclip import OpenClip, load_openclip
 from stage2_train.student import Student
 from tests.tiny_world import make_clip
 
 POINTS = PointsConfig(groups=8, group_size=4, widths=(8, 16, 16))
 CONFIG = StudentConfig(modalities=("image", "points"), weights=None, points=POINTS)
+EVERY_MODALITY = StudentConfig(
+    modalities=("image", "video", "points", "depth", "audio"),
+    weights=None,
+    points=POINTS,
+    video=VideoConfig(frames=6),
+    audio=AudioConfig(seconds=0.5),
+)
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +27,9 @@ def openclip(tmp_path_factory: pytest.TempPathFactory) -> OpenClip:
 @pytest.fixture
 def student(openclip: OpenClip) -> Student:
     return Student(openclip, CONFIG)
+
+
+@pytest.fixture
+def five(openclip: OpenClip) -> Student:
+    """A student of every modality: 2 x 2 patches, three two-frame clips, 11 audio tokens."""
+    return Student(openclip, EVERY_MODALITY)

@@ -106,5 +106,5 @@ def test_raw_image_views_are_normalised_as_clip_does(student: Student, openclip:
 
 
 def test_an_image_of_another_size_is_refused(student: Student) -> None:
-    with pytest.raises(UserError, match=r"\[3, 32, 32\], found \[3, 64, 64\]"):
+    with pytest.raises(UserError, match=r"\[B, 3, 32, 32\], found \[1, 3, 64, 64\]"):
         student("image", torch.zeros(1, 3, 64, 64))
