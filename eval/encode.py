@@ -1,11 +1,10 @@
 """A held-out split under its evaluation view, through a student or a teacher."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +23,7 @@ class LabelledViews:
 
     index: ShardIndex
     modality: str
-    views: list[np.ndarray]
+    views: list[Any]
     """Canonical views; in memory, because student and teacher both read them."""
     labels: Tensor
     """Int64 [samples], indices into `index.classes`."""
@@ -50,17 +49,10 @@ def labelled_views(params: Params, source: str, split: str) -> LabelledViews:
     return LabelledViews(index, index.modality, views, torch.tensor(labels))
 
 
-def encode_views(
-    views: list[np.ndarray],
-    preprocess: Callable[[np.ndarray], Tensor],
-    encode: Callable[[Tensor], Tensor],
-) -> Tensor:
-    """Features float32 [samples, dim] on the CPU."""
-    source = iter(views)
-    features = []
-    while chunk := list(islice(source, BATCH)):
-        features.append(encode(torch.stack([preprocess(view) for view in chunk])).float().cpu())
-    return torch.cat(features)
+def encode_views(views: Sequence[Any], encode: Callable[[Sequence[Any]], Tensor]) -> Tensor:
+    """Features float32 [samples, dim] on the CPU; `encode` takes some views at a time."""
+    chunks = [views[start : start + BATCH] for start in range(0, len(views), BATCH)]
+    return torch.cat([encode(chunk).float().cpu() for chunk in chunks])
 
 
 def _samples(folder: Path, index: ShardIndex) -> Iterator[tuple[str, dict[str, bytes]]]:

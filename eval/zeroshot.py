@@ -9,12 +9,16 @@ table.txt, and for each benchmark per_class/, predictions/ (CSV) and confusion/ 
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from eval.classification import ClassificationScores, majority_share, zero_shot_scores
 from eval.encode import LabelledViews, encode_views, labelled_views
@@ -25,6 +29,7 @@ from pipeline.errors import UserError, exit_on_user_error
 from pipeline.prompts import class_embeddings, templates
 from stage1_extract.pairs import teacher_of
 from stage1_extract.teachers import Teacher
+from stage2_train.inputs import stacked, student_input, tokenizer_input
 from stage2_train.student import Student
 
 
@@ -86,15 +91,18 @@ def score(params: Params, name: str, student: Student) -> BenchmarkScores:
     data = labelled_views(params, benchmark.source, benchmark.split)
     prompts = templates(params.sources[benchmark.source].prompts)
     classes = data.index.classes
-    features = encode_views(
-        data.views, torch.from_numpy, lambda batch: student.encode(data.modality, batch)
-    )
+    features = encode_views(data.views, partial(_student_features, student, data.modality))
     embeddings = class_embeddings(student.encode_text, classes, prompts)
     return BenchmarkScores(
         data,
         zero_shot_scores(features, embeddings, data.labels),
         _teacher_scores(teacher_of(params, benchmark.teacher, benchmark.source), data, prompts),
     )
+
+
+def _student_features(student: Student, modality: str, views: Sequence[Any]) -> Tensor:
+    parts = stacked(student_input(modality, view, student.config) for view in views)
+    return student.encode(modality, tokenizer_input(parts))
 
 
 def _teacher_scores(
@@ -105,7 +113,9 @@ def _teacher_scores(
     if texts is None:
         return None
     embeddings = class_embeddings(lambda _: texts, data.index.classes, prompts)
-    features = encode_views(data.views, teacher.preprocess, teacher.encode)
+    features = encode_views(
+        data.views, lambda views: teacher.encode(torch.stack(list(map(teacher.preprocess, views))))
+    )
     return zero_shot_scores(features, embeddings, data.labels)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipeline.config.train import ObjectiveWeights
 from pipeline.errors import UserError
 from pipeline.weights import file_sha256
+from stage2_train.inputs import tokenizer_input
 from stage2_train.objectives import (
     feature_distillation,
     similarity_distillation,
@@ -84,7 +85,7 @@ class StepObjective(nn.Module):
 
     def forward(self, batches: list[MiniBatch]) -> StepLoss:
         """The weighted sum of all parts over one step's mini-batches."""
-        encoded = [Encoded(b, self.student(b.modality, _input(b))) for b in batches]
+        encoded = [Encoded(b, self.student(b.modality, tokenizer_input(b.inputs))) for b in batches]
         parts: dict[str, Tensor] = {}
         for item in encoded:
             source = item.batch.source
@@ -168,10 +169,6 @@ class StepObjective(nn.Module):
 
 def _valid(target: Tensor) -> Tensor:
     return ~target.isnan().any(dim=-1)
-
-
-def _input(batch: MiniBatch) -> Tensor | tuple[Tensor, ...]:
-    return batch.inputs[0] if len(batch.inputs) == 1 else batch.inputs
 
 
 def _require_own_clip(student: Student, target: TeacherTargets) -> None:

@@ -21,7 +21,7 @@ from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index, read_shard
 from pipeline.store import Plane
 from pipeline.views import ViewMaker, ViewRng, chain_for
-from stage2_train.inputs import student_input
+from stage2_train.inputs import stacked, student_input
 from stage2_train.targets import TeacherTargets, source_folder
 from stage2_train.texts import TextTable
 
@@ -105,7 +105,7 @@ class SourceStream:
         return MiniBatch(
             self.source,
             self.modality,
-            tuple(torch.stack(parts) for parts in zip(*(s.inputs for s in samples))),
+            stacked(sample.inputs for sample in samples),
             torch.tensor([sample.text for sample in samples]),
             {
                 target.name: torch.stack([s.targets[target.name] for s in samples])
@@ -165,7 +165,7 @@ class SourceStream:
             target.check(plane, task.row, task.key, task.view, view if same else None)
         rng = ViewRng(self._maker.seed, task.key, task.view, "text")
         return JoinedSample(
-            inputs=_tensors(student_input(self.modality, view.array, self._student)),
+            inputs=student_input(self.modality, view.array, self._student),
             text=self.texts.draw(self.source, text, rng),
             targets={
                 target.name: torch.from_numpy(plane.features[task.row].astype(np.float32))
@@ -184,10 +184,6 @@ def mini_batch_sizes(weights: dict[str, float], total: int) -> dict[str, int]:
     for name in by_remainder[: total - sum(sizes.values())]:
         sizes[name] += 1
     return sizes
-
-
-def _tensors(arrays: tuple[np.ndarray, ...]) -> tuple[Tensor, ...]:
-    return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
 
 
 def open_streams(

@@ -47,11 +47,25 @@ class Params:
         for source in self.train.sources:
             _known("train.sources", source, self.sources)
             self._has_split("train.sources", source, "train")
+        self._same_sizes()
         for name, benchmark in self.benchmarks.items():
             _known(f"benchmarks.{name}.source", benchmark.source, self.sources)
             _known(f"benchmarks.{name}.teacher", benchmark.teacher, self.teachers)
             self._has_split(f"benchmarks.{name}", benchmark.source, benchmark.split)
             self._has_model(f"benchmarks.{name}", benchmark.teacher, benchmark.source)
+
+    def _same_sizes(self) -> None:
+        """The student's positions fit views of one length only."""
+        for modality, mine, theirs in (
+            ("video", "video.frames", "video_frames"),
+            ("audio", "audio.seconds", "audio_seconds"),
+        ):
+            config, field = mine.split(".")
+            there = getattr(getattr(self.student, config), field), getattr(self.views, theirs)
+            if modality in self.student.modalities and there[0] != there[1]:
+                raise ValueError(
+                    f"student.{mine} is {there[0]}, views.{theirs} is {there[1]}: set them equal"
+                )
 
     def _has_model(self, where: str, teacher: str, source: str) -> None:
         try:

@@ -12,7 +12,7 @@ class ObjectiveWeights:
     image_binding: float = 1.0
     """Soft binding of every other modality to images: its paired ones and the batch's."""
     anchor: float = 1.0
-    """The student's images follow CLIP's cached features of the same view."""
+    """The student's images and videos follow CLIP's cached features of the same view."""
     teacher_feature: float = 1.0
     """1 - cosine between a projected student feature and the teacher's cached one."""
     teacher_similarity: float = 1.0

@@ -150,6 +150,12 @@ def test_a_teacher_may_have_a_model_for_each_modality(tmp_path: Path) -> None:
     assert "Invalid enum value" in refused(tmp_path, ("arch: ulip1-pointbert", "arch: {pc: a}"))
 
 
+def test_the_students_sizes_are_the_views(tmp_path: Path) -> None:
+    modalities = ("modalities: [image, points]", "modalities: [image, audio]")
+    why = refused(tmp_path, modalities, ("points: 1024}", "audio_seconds: 2, points: 1024}"))
+    assert "student.audio.seconds is 5.0, views.audio_seconds is 2.0: set them equal" in why
+
+
 def test_a_missing_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone.yaml: no such params file; .* --params FILE"):
         load_params(tmp_path / "gone.yaml")
