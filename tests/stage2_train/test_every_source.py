@@ -101,6 +101,7 @@ def test_a_stream_of_sounds_gives_the_spectrograms_of_its_views(every_source: Pa
     maker = ViewMaker(chain_for("audio", "audio"), every_source.seed, every_source.views)
     sound = decode_member(every_member(), "audio")
     views = [maker(sound, f"sounds-{number}", 0).array for number in range(SAMPLES)]
-    expected = [student_input("audio", view, every_source.student)[0].numpy().tobytes() for view in views]
+    inputs = [student_input("audio", view, every_source.student)[0] for view in views]
+    expected = [part.numpy().tobytes() for part in inputs]
     assert sorted(part.numpy().tobytes() for part in batch.inputs[0]) == sorted(expected)
     assert len(set(expected)) == SAMPLES
