@@ -1,53 +1,36 @@
-"""Make the embedded data pack from two public packages, the same bytes every time.
+"""Make the embedded data pack from three public packages, the same bytes on every run.
 
     python -m demo.build_pack                  # fetch the packages (apt-get, npm), write demo/pack
     python -m demo.build_pack --raw DIR        # DIR holds them unpacked: deb/ and package/
 
-Takes about two minutes on two cores, and needs the `demo` extra (`pip install -e .[demo]`).
+Takes about 15 minutes of processor time, and needs the `demo` extra (`pip install -e .[demo]`)
+and FluidSynth (`apt-get install libfluidsynth3`).
+Another machine may give other bytes: of 3,280 renders, 82 came out differently on a second one.
 Objects that cannot be read are listed with the reason in build.json; the rest is still written.
 """
 
 import argparse
-import functools
 import json
-import multiprocessing
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from demo.archives import npy_bytes, write_zip
-from demo.cameras import CAMERAS
 from demo.captions import object_captions, picture_captions
-from demo.catalogue import Catalogue, CatalogueEntry, open_catalogues
+from demo.catalogue import CatalogueEntry
 from demo.classes import RULES, class_of
 from demo.licences import licences_page
-from demo.meshes import load_model
+from demo.object_files import QUALITY, ObjectFiles, make_objects
 from demo.pictures import list_pictures, load_picture
-from demo.points import sample_points
-from demo.render import Scene, webp_bytes
+from demo.render import webp_bytes
+from demo.sound_classes import sound_labels
+from demo.sounds import build_sounds
 from demo.sources import RawMaterial, fetch, locate
 from demo.splits import duplicate_groups, split
-from pipeline.errors import UserError, exit_on_user_error
-
-_QUALITY = 55
-
-
-@dataclass(frozen=True)
-class ObjectFiles:
-    """What becomes of one catalogue entry; `problem` says why it was rejected."""
-
-    entry: CatalogueEntry
-    points: np.ndarray | None = None
-    renders: Mapping[str, bytes] | None = None
-    counts: tuple[int, int] = (0, 0)
-    """Vertices and faces."""
-    problem: str = ""
+from pipeline.errors import exit_on_user_error
 
 
 def main() -> None:
@@ -68,13 +51,15 @@ def build(raw: RawMaterial, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     summary = _build_objects(raw.furniture, out)
     summary |= _build_pictures(raw.pictures, out)
+    summary |= build_sounds(raw.soundfont, out)
     (out / "build.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (out / "classes.json").write_text(json.dumps(_class_names(), indent=1) + "\n")
     for path in sorted(out.iterdir()):
         print(f"{path.stat().st_size:>9} {path}")
 
 
 def _build_objects(folder: Path, out: Path) -> dict[str, Any]:
-    made = _process(folder)
+    made = make_objects(folder)
     good = {item.entry.id: item for item in made if not item.problem}
     clouds = {key: item.points for key, item in good.items() if item.points is not None}
     groups = duplicate_groups(clouds, {key: item.counts for key, item in good.items()})
@@ -83,63 +68,47 @@ def _build_objects(folder: Path, out: Path) -> dict[str, Any]:
     records = [_record(good[key].entry, key in test) for key in sorted(good)]
     _write_lines(out / "objects.jsonl", _captioned(records, object_captions))
     (out / "LICENCES.md").write_text(licences_page(records))
-    classes = sorted({rule.label for rule in RULES if rule.label})
-    (out / "classes.json").write_text(json.dumps({"objects": classes}, indent=1) + "\n")
     write_zip(out / "points.zip", {f"{k}.npy": npy_bytes(v) for k, v in clouds.items()}, True)
-    write_zip(
-        out / "renders.zip",
-        {
-            f"{key}/{camera}.webp": content
-            for key, item in good.items()
-            for camera, content in (item.renders or {}).items()
-        },
-        False,
-    )
+    _write_renders(good, out)
+    _write_depths(good, out)
+    clips = {f"{key}.mp4": item.clip for key, item in good.items() if item.clip}
+    write_zip(out / "clips.zip", clips, False)
     _print_classes(records)
     return {
         "objects": len(records),
+        "clips": len(clips),
         "rejected": {item.entry.id: item.problem for item in made if item.problem},
         "variants_kept_together": [group for group in groups if len(group) > 1],
     }
 
 
-def _process(folder: Path) -> list[ObjectFiles]:
-    jobs = [
-        (folder, name, index)
-        for name, catalogue in open_catalogues(folder).items()
-        for index in range(len(catalogue.entries()))
-    ]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=context) as pool:
-        made = list(pool.map(_make, jobs, chunksize=8))
-    ids = Counter(item.entry.id for item in made)
-    if doubled := [key for key, count in ids.items() if count > 1]:
-        raise UserError(f"{folder}: ids must be unique, but these are not: {', '.join(doubled)}")
-    return made
-
-
-@functools.cache
-def _catalogues(folder: Path) -> dict[str, tuple[Catalogue, list[CatalogueEntry]]]:
-    """Opened once a process: a zip file handle must not be shared between processes."""
-    return {
-        name: (catalogue, catalogue.entries())
-        for name, catalogue in open_catalogues(folder).items()
+def _write_renders(objects: Mapping[str, ObjectFiles], out: Path) -> None:
+    renders = {
+        f"{key}/{camera}.webp": content
+        for key, item in objects.items()
+        for camera, content in item.renders.items()
     }
+    write_zip(out / "renders.zip", renders, False)
 
 
-def _make(job: tuple[Path, str, int]) -> ObjectFiles:
-    folder, name, index = job
-    catalogue, entries = _catalogues(folder)[name]
-    entry = entries[index]
-    try:
-        model = load_model(catalogue, entry)
-        scene = Scene(model)
-        renders = {camera.name: webp_bytes(scene.render(camera), _QUALITY) for camera in CAMERAS}
-        return ObjectFiles(
-            entry, sample_points(model, entry.id), renders, (len(model.vertices), len(model.faces))
-        )
-    except (ValueError, KeyError, IndexError, OSError) as error:
-        return ObjectFiles(entry, problem=f"{type(error).__name__}: {error}")
+def _write_depths(objects: Mapping[str, ObjectFiles], out: Path) -> None:
+    """The maps, and beside them a line each with what turns it into disparities."""
+    depths = {
+        (key, name): made for key, item in objects.items() for name, made in item.depths.items()
+    }
+    images = {f"{key}/{camera}.png": made.png for (key, camera), made in depths.items()}
+    write_zip(out / "depths.zip", images, False)
+    lines = (
+        {"id": key, "camera": camera, **made.sensor}
+        for (key, camera), made in sorted(depths.items())
+    )
+    _write_lines(out / "depths.jsonl", lines)
+
+
+def _class_names() -> dict[str, list[str]]:
+    """By part of the pack."""
+    objects = sorted({rule.label for rule in RULES if rule.label})
+    return {"objects": objects, "sounds": sound_labels()}
 
 
 def _record(entry: CatalogueEntry, in_test: bool) -> dict[str, Any]:
@@ -163,7 +132,7 @@ def _build_pictures(folder: Path, out: Path) -> dict[str, Any]:
     write_zip(
         out / "pictures.zip",
         {
-            f"{picture.id}.webp": webp_bytes(load_picture(folder, picture), _QUALITY)
+            f"{picture.id}.webp": webp_bytes(load_picture(folder, picture), QUALITY)
             for picture in pictures
         },
         False,

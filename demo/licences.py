@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from demo.sources import FURNITURE_PACKAGE, PICTURES_PACKAGE
+from demo.sounds import licence_section
+from demo.sources import FURNITURE_PACKAGE, PICTURES_PACKAGE, SOUNDFONT_PACKAGE
 
 _URLS = {
     "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
@@ -13,9 +14,10 @@ _URLS = {
 }
 _OBJECTS = """## Objects
 
-Point clouds and renders of {count} models of Debian's `{package}` (Sweet Home 3D's furniture
-catalogues, converted to OBJ by Emmanuel Puybaret / eTeks; http://www.sweethome3d.com).
-Changed here: sampled into points, drawn from virtual cameras, reduced in size.
+Point clouds, renders, depth maps and turntable clips of {count} models of Debian's `{package}`
+(Sweet Home 3D's furniture catalogues, converted to OBJ by Emmanuel Puybaret / eTeks;
+http://www.sweethome3d.com).
+Changed here: sampled into points, drawn and measured from virtual cameras, reduced in size.
 """
 _PICTURES = """## Pictures
 
@@ -54,7 +56,8 @@ def licences_page(records: Iterable[Mapping[str, Any]]) -> str:
         lines += [f"### {licence} ({_URLS[licence]})", ""]
         lines += [f"- {author}: {_works(ids)}" for author, ids in sorted(authors.items())]
         lines.append("")
-    return "\n".join([*lines, _PICTURES.format(package=PICTURES_PACKAGE)])
+    pictures = _PICTURES.format(package=PICTURES_PACKAGE)
+    return "\n".join([*lines, pictures, licence_section(SOUNDFONT_PACKAGE)])
 
 
 def _works(ids: list[str]) -> str:

@@ -9,8 +9,10 @@ from pipeline.errors import UserError
 
 FURNITURE_PACKAGE = "sweethome3d-furniture=1.8-1"
 PICTURES_PACKAGE = "@lobehub/fluent-emoji-3d@1.1.0"
+SOUNDFONT_PACKAGE = "fluid-soundfont-gm=3.1-5.3"
 _FURNITURE_DIR = Path("deb/usr/share/sweethome3d/furniture")
 _PICTURES_DIR = Path("package/assets")
+_SOUNDFONT = Path("deb/usr/share/sounds/sf2/FluidR3_GM.sf2")
 _CATALOGUES = 5
 _SECONDS = 600
 
@@ -23,14 +25,17 @@ class RawMaterial:
     """Folder of the five `.sh3f` catalogues."""
     pictures: Path
     """Folder of `<code points>.webp`, 256 px."""
+    soundfont: Path
+    """General MIDI, `.sf2`."""
 
 
 def locate(raw: Path) -> RawMaterial:
     """The material under `raw`; a missing part is a `UserError` that says how to fetch it."""
-    found = RawMaterial(raw / _FURNITURE_DIR, raw / _PICTURES_DIR)
+    found = RawMaterial(raw / _FURNITURE_DIR, raw / _PICTURES_DIR, raw / _SOUNDFONT)
     for folder, pattern, least in (
         (found.furniture, "*.sh3f", _CATALOGUES),
         (found.pictures, "*.webp", 1),
+        (found.soundfont.parent, found.soundfont.name, 1),
     ):
         count = len(list(folder.glob(pattern)))
         if count < least:
@@ -42,13 +47,15 @@ def locate(raw: Path) -> RawMaterial:
 
 
 def fetch(into: Path) -> RawMaterial:
-    """Download both packages with the system's own clients and unpack them under `into`."""
+    """Download the packages with the system's own clients and unpack them under `into`."""
     into.mkdir(parents=True, exist_ok=True)
-    _client(["apt-get", "download", FURNITURE_PACKAGE], into)
-    _client(["dpkg-deb", "-x", str(_single(into, "sweethome3d-furniture_*.deb")), "deb"], into)
+    for package in (FURNITURE_PACKAGE, SOUNDFONT_PACKAGE):
+        _client(["apt-get", "download", package], into)
+        archive = _single(into, f"{package.partition('=')[0]}_*.deb")
+        _client(["dpkg-deb", "-x", str(archive), "deb"], into)
     _client(["npm", "pack", "--silent", PICTURES_PACKAGE], into)
-    with tarfile.open(_single(into, "*.tgz")) as archive:
-        archive.extractall(into, filter="data")
+    with tarfile.open(_single(into, "*.tgz")) as assets:
+        assets.extractall(into, filter="data")
     return locate(into)
 
 

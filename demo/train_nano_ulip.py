@@ -11,7 +11,6 @@ points chain of pipeline/views. The scores are zero-shot on held-out objects, co
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,8 +19,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from demo.contrastive import build_optimiser, positives, symmetric_loss, warmup_cosine
+from demo.frozen_clip import halved, image_features, load_clip, text_arch, text_tensors
+from demo.held_out import scores
 from demo.train_nano_clip import CONFIG, PACK
-from demo.train_nano_clip import OUT as CLIP
 from demo.training_data import (
     Subject,
     load_classes,
@@ -29,11 +29,11 @@ from demo.training_data import (
     load_renders,
     load_subjects,
 )
-from pipeline.openclip import OpenClip, load_openclip
-from pipeline.prompts import MODELNET40_64, class_embeddings
+from pipeline.openclip import OpenClip
+from pipeline.prompts import MODELNET40_64
 from pipeline.views import ViewRng
 from pipeline.views.points import WholeParams, apply_points, sample_points
-from stage1_extract.teachers import Teacher, load_teacher
+from stage1_extract.teachers import load_teacher
 from stage1_extract.teachers.point_bert import PointBertArch, UlipPointEncoder, build_point_bert
 
 OUT = Path("demo/nano/ulip")
@@ -56,12 +56,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=24, help="default: %(default)s")
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    clip = load_openclip(f"local-dir:{CLIP}")
+    clip = load_clip()
     encoder, log_scale = train(clip, arguments.epochs, OUT / "train.log")
     write(clip, encoder, log_scale)
-    scores = held_out_scores()
-    (OUT / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
-    print(scores)
+    reached = held_out_scores()
+    (OUT / "scores.json").write_text(json.dumps(reached, indent=1) + "\n")
+    print(reached)
 
 
 def train(clip: OpenClip, epochs: int, log: Path) -> tuple[UlipPointEncoder, Tensor]:
@@ -110,8 +110,7 @@ def augmented(cloud: np.ndarray, key: str, epoch: int) -> Tensor:
 def anchors(clip: OpenClip, subjects: list[Subject], generator: Generator) -> tuple[Tensor, Tensor]:
     """Frozen features: renders [objects, cameras, dim], captions [objects, CAPTIONS, dim]."""
     renders = load_renders(PACK, subjects, clip.image_size)
-    inputs = [clip.preprocess(image.numpy()) for image in renders.flatten(0, 1)]
-    images = torch.cat([clip.encode_image(part) for part in torch.stack(inputs).split(256)])
+    images = image_features(clip, renders.flatten(0, 1))
     captions = [s.draw_caption(generator) for s in subjects for _ in range(CAPTIONS)]
     texts = clip.encode_text(captions)
     return images.view(len(subjects), -1, clip.embed_dim), texts.view(len(subjects), CAPTIONS, -1)
@@ -119,53 +118,23 @@ def anchors(clip: OpenClip, subjects: list[Subject], generator: Generator) -> tu
 
 def write(clip: OpenClip, encoder: UlipPointEncoder, log_scale: Tensor) -> None:
     """Write the arch file and the float16 checkpoint, with CLIP's text tower at the root."""
-    sizes = {
-        name: CONFIG["text_cfg"][name]
-        for name in ("width", "layers", "heads", "context_length", "vocab_size")
-    }
-    text = {**sizes, "quick_gelu": CONFIG["quick_gelu"], "bpe_path": "../clip/bpe.txt.gz"}
-    (OUT / "arch.json").write_text(json.dumps({**ENCODER, "text": text}, indent=1) + "\n")
-    tower = {
-        name: tensor
-        for name, tensor in clip.model.state_dict().items()
-        if not name.startswith(("visual.", "logit_scale"))
-    }
-    tensors = {**encoder.state_dict(), **tower, "logit_scale": log_scale}
-    halved = {f"module.{name}": _half(tensor) for name, tensor in tensors.items()}
-    torch.save({"state_dict": halved}, OUT / "checkpoint.pt")
+    arch = {**ENCODER, "text": text_arch()}
+    (OUT / "arch.json").write_text(json.dumps(arch, indent=1) + "\n")
+    tensors = {**encoder.state_dict(), **text_tensors(clip), "logit_scale": log_scale}
+    named = {f"module.{name}": tensor for name, tensor in halved(tensors).items()}
+    torch.save({"state_dict": named}, OUT / "checkpoint.pt")
 
 
-def _half(tensor: Tensor) -> Tensor:
-    return tensor.half() if tensor.is_floating_point() else tensor
-
-
-@torch.no_grad()
 def held_out_scores() -> dict[str, float | int]:
     """Zero-shot top-1 on held-out objects' clouds, through the loader that users have."""
     teacher = load_teacher("ulip", weights=str(OUT / "checkpoint.pt"), arch=str(OUT / "arch.json"))
-    classes = load_classes(PACK)
     subjects = [s for s in load_subjects(PACK, "objects", "test") if s.label]
-    labels = torch.tensor([classes.index(str(subject.label)) for subject in subjects])
     views = [
         teacher.preprocess(apply_points(cloud.astype(np.float32), WholeParams(), POINTS))
         for cloud in load_clouds(PACK, subjects)
     ]
-    features = nn.functional.normalize(teacher.encode(torch.stack(views)), dim=-1)
-    guesses = (features @ class_embeddings(_text(teacher), classes, MODELNET40_64).T).argmax(dim=1)
-    return {
-        "samples": len(labels),
-        "majority": round(float(labels.bincount().max() / len(labels)), 4),
-        "top1": round(float((guesses == labels).float().mean()), 4),
-    }
-
-
-def _text(teacher: Teacher) -> Callable[[Sequence[str]], Tensor]:
-    def encode(prompts: Sequence[str]) -> Tensor:
-        features = teacher.encode_text(prompts)
-        assert features is not None, "the nano ULIP carries its text tower"
-        return features
-
-    return encode
+    labels = [str(subject.label) for subject in subjects]
+    return scores(teacher, torch.stack(views), labels, load_classes(PACK), MODELNET40_64)
 
 
 if __name__ == "__main__":

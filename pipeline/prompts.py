@@ -124,11 +124,29 @@ PHOTO = (
 )
 """Plain image templates."""
 
+SOUND = (
+    "{}.",
+    "a {}.",
+    "the {}.",
+    "the sound of {}.",
+    "the sound of a {}.",
+    "the sound of the {}.",
+    "a sound of {}.",
+    "a sound of a {}.",
+    "this is the sound of {}.",
+    "this is a sound of {}.",
+    "a recording of {}.",
+    "a recording of a {}.",
+    "{} can be heard.",
+)
+"""Plain sound templates, for a text tower that was taught captions of sounds."""
+
 TEMPLATES = {
     "modelnet40_64": MODELNET40_64,
     "sound_as_image": SOUND_AS_IMAGE,
     "scene": SCENE,
     "photo": PHOTO,
+    "sound": SOUND,
 }
 
 

@@ -14,6 +14,12 @@ from ruamel.yaml import YAML
 REPOSITORY = Path(__file__).parents[1]
 CODE = ("pipeline", "stage1_extract", "stage2_train", "eval")
 FILES = ("dvc.yaml", ".dvcignore", ".gitignore")
+SMALL = {
+    "objects": (24, ("points", "renders", "depths", "clips")),
+    "pictures": (12, ("pictures",)),
+    "sounds": (32, ("sounds",)),
+}
+"""Part of the pack -> how many of its samples, and the archives that hold them."""
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +39,26 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def small_pack(folder: Path) -> None:
-    """24 labelled objects and 12 pictures of the embedded pack."""
+    """24 labelled objects, 12 pictures and 32 sounds of the embedded pack."""
     pack = REPOSITORY / "demo" / "pack"
     folder.mkdir(parents=True)
-    shutil.copy(pack / "classes.json", folder)
-    for name, wanted in (("objects", 24), ("pictures", 12)):
+    for name in ("classes.json", "depths.jsonl"):
+        shutil.copy(pack / name, folder)
+    for name, (wanted, archives) in SMALL.items():
         lines = [json.loads(line) for line in (pack / f"{name}.jsonl").read_text().splitlines()]
-        lines = [line for line in lines if name == "pictures" or line["class"] in ("car", "bed")]
+        lines = [line for line in lines if name != "objects" or line["class"] in ("car", "bed")]
         kept = {line["id"] for line in lines[:wanted]}
-        (folder / f"{name}.jsonl").write_text(
-            "".join(json.dumps(line) + "\n" for line in lines[:wanted])
-        )
-        for archive in ("points", "renders") if name == "objects" else ("pictures",):
-            with (
-                zipfile.ZipFile(pack / f"{archive}.zip") as whole,
-                zipfile.ZipFile(folder / f"{archive}.zip", "w") as part,
-            ):
-                for member in whole.namelist():
-                    if member.split("/")[0].split(".")[0] in kept:
-                        part.writestr(member, whole.read(member))
+        text = "".join(json.dumps(line) + "\n" for line in lines[:wanted])
+        (folder / f"{name}.jsonl").write_text(text)
+        for archive in archives:
+            copy_members(pack / f"{archive}.zip", folder / f"{archive}.zip", kept)
+
+
+def copy_members(archive: Path, target: Path, kept: set[str]) -> None:
+    with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(target, "w") as part:
+        for member in whole.namelist():
+            if member.split("/")[0].split(".")[0] in kept:
+                part.writestr(member, whole.read(member))
 
 
 def change_params(root: Path, **train: object) -> None:
@@ -80,7 +87,7 @@ def ran(output: str) -> set[str]:
 
 def test_the_dag_scores_the_student_and_its_teachers(project: Path) -> None:
     metrics = json.loads((project / "runs/demo/zeroshot/metrics.json").read_text())
-    assert set(metrics) == {"points", "image"}
+    assert set(metrics) == {"points", "image", "depth", "video", "audio"}
     assert 0 <= metrics["points"]["student_top1"] <= 1
     assert "ulip" in (project / "runs/demo/zeroshot/table.txt").read_text()
     assert "student_top1" in run(project, "dvc", "metrics", "show")

@@ -17,7 +17,17 @@ def records(raw: Path, name: str, split: str) -> list[dict[str, Any]]:
     """Lines of `name`.jsonl that belong to a split.
 
     Raises:
-        UserError: the file is missing or a line is not JSON.
+        UserError: as `read_lines`; every line has an id, captions and a split.
+    """
+    lines = read_lines(raw, name, ("id", "captions", "split"))
+    return [line for line in lines if line["split"] == split]
+
+
+def read_lines(raw: Path, name: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
+    """All lines of `name`.jsonl.
+
+    Raises:
+        UserError: the file is missing, or a line is not JSON or lacks one of `fields`.
     """
     path = raw / f"{name}.jsonl"
     try:
@@ -27,9 +37,10 @@ def records(raw: Path, name: str, split: str) -> list[dict[str, Any]]:
     except ValueError as error:
         raise UserError(f"{path}: not JSON lines ({error})") from None
     for number, line in enumerate(lines, 1):
-        if not isinstance(line, dict) or not line.keys() >= {"id", "captions", "split"}:
-            raise UserError(f"{path}: line {number} lacks id, captions or split; {RESTORE}")
-    return [line for line in lines if line["split"] == split]
+        if not isinstance(line, dict) or not line.keys() >= set(fields):
+            expected = f"{', '.join(fields[:-1])} or {fields[-1]}"
+            raise UserError(f"{path}: line {number} lacks {expected}; {RESTORE}")
+    return lines
 
 
 def classes(raw: Path, name: str) -> list[str]:
@@ -66,8 +77,10 @@ class PackZip:
             raise UnreadableSample(f"{name}: {error}") from None
 
 
-def described(record: dict[str, Any], class_names: list[str]) -> dict[str, bytes]:
+def described(record: dict[str, Any], class_names: list[str], **more: Any) -> dict[str, bytes]:
     """`text.json` and `meta.json` of a record with captions and perhaps a class.
+
+    `more` goes into meta.json, beside the id and the labels.
 
     Raises:
         UnreadableSample: the class is not one of `class_names`.
@@ -75,7 +88,8 @@ def described(record: dict[str, Any], class_names: list[str]) -> dict[str, bytes
     label = record.get("class")
     if label and label not in class_names:
         raise UnreadableSample(f"class '{label}' is not in classes.json")
-    meta = {"id": record["id"], "labels": [class_names.index(label)] if label else []}
+    labels = [class_names.index(label)] if label else []
+    meta = {"id": record["id"], "labels": labels, **more}
     return {
         "text.json": json.dumps({"captions": record["captions"]}).encode(),
         "meta.json": json.dumps(meta).encode(),

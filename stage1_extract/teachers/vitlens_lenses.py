@@ -7,7 +7,7 @@ modal_3d/models/pointbert/point_encoder.py. Names follow its checkpoints below `
 
 import msgspec
 import torch
-from open_clip.transformer import LayerNorm, Transformer
+from open_clip.transformer import LayerNorm, QuickGELU, Transformer
 from torch import Tensor, nn
 
 from stage1_extract.teachers.mini_pointnet import MiniPointNet
@@ -109,6 +109,8 @@ class LensArch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Width of a block's hidden layer over the ViT's."""
     dim: int = 768
     """Width of the joint space."""
+    quick_gelu: bool = False
+    """The ViT's x * sigmoid(1.702 x), as OpenAI's CLIP has it; False for the exact GELU."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -184,7 +186,10 @@ class LensTower(nn.Module):
         self.class_embedding = nn.Parameter(scale * torch.randn(width))
         self.positional_embedding = nn.Parameter(scale * torch.randn(arch.tokens + 1, width))
         self.ln_pre, self.ln_post = LayerNorm(width), LayerNorm(width)
-        self.transformer = Transformer(width, arch.layers, arch.heads, arch.mlp_ratio)
+        self.transformer = Transformer(
+            width, arch.layers, arch.heads, arch.mlp_ratio,
+            act_layer=QuickGELU if arch.quick_gelu else nn.GELU,
+        )  # fmt: skip
         self.proj = nn.Parameter(scale * torch.randn(width, arch.dim))
         self.visual_adapter = _adapter(arch)
         self.perceiver = (

@@ -1,0 +1,43 @@
+"""What the nano teachers take over from the frozen nano CLIP: anchors, and its text tower."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from demo.train_nano_clip import CONFIG
+from demo.train_nano_clip import OUT as CLIP
+from pipeline.openclip import OpenClip, load_openclip
+
+
+def load_clip() -> OpenClip:
+    """The nano CLIP, frozen."""
+    return load_openclip(f"local-dir:{CLIP}")
+
+
+def text_arch() -> dict[str, Any]:
+    """Its text tower as the arch files of `ulip` and `vitlens` describe one."""
+    names = ("width", "layers", "heads", "context_length", "vocab_size")
+    sizes = {name: CONFIG["text_cfg"][name] for name in names}
+    return {**sizes, "quick_gelu": CONFIG["quick_gelu"], "bpe_path": f"../{CLIP.name}/bpe.txt.gz"}
+
+
+def text_tensors(clip: OpenClip) -> dict[str, Tensor]:
+    """Its text tower's tensors, under their names in the official checkpoints."""
+    return {
+        name: tensor
+        for name, tensor in clip.model.state_dict().items()
+        if not name.startswith(("visual.", "logit_scale"))
+    }
+
+
+@torch.no_grad()
+def image_features(clip: OpenClip, images: Tensor) -> Tensor:
+    """float32 [N, dim] of uint8 [N, 3, H, W]."""
+    inputs = torch.stack([clip.preprocess(image.numpy()) for image in images])
+    return torch.cat([clip.encode_image(part) for part in inputs.split(256)])
+
+
+def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Floats as float16; the integers of a BatchNorm's count as they are."""
+    return {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
