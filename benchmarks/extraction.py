@@ -14,14 +14,13 @@ from dataclasses import replace
 import torch
 
 from pipeline.config import Params, load_params
-from pipeline.device import default_device
 from pipeline.errors import exit_on_user_error
-from pipeline.samples import decode_member
 from pipeline.shards import read_shard
-from stage1_extract.__main__ import select_extractions
 from stage1_extract.extraction import Extraction
+from stage1_extract.pairs import select_extractions, teacher_of
 from stage1_extract.progress import ExtractionProgress
-from stage1_extract.teachers import Teacher, load_teacher
+from stage1_extract.shared_views import teacher_inputs
+from stage1_extract.teachers import Teacher
 
 
 def main() -> None:
@@ -36,11 +35,8 @@ def main() -> None:
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
     arguments = parser.parse_args()
     params = load_params(arguments.params)
-    name = select_extractions(params, arguments.teacher, [arguments.source])[0]
-    config = params.teachers[arguments.teacher]
-    teacher = load_teacher(
-        arguments.teacher, weights=config.weights, arch=config.arch, device=default_device()
-    )
+    name = select_extractions(params, [arguments.teacher], [arguments.source])[0]
+    teacher = teacher_of(params, arguments.teacher, arguments.source)
     bare = bare_rate(Extraction(params, name, teacher))
     staged = staged_rate(params, name, teacher)
     print(f"bare forward loop {bare:8.1f} samples/s (K = {params.views.count} views each)")
@@ -51,18 +47,16 @@ def main() -> None:
 def bare_rate(extraction: Extraction) -> float:
     """Samples per second of the teacher alone, over one tar's views held in memory."""
     info = extraction.index.shards[0]
-    views = []
-    for key, members in read_shard(extraction.folder, info):
-        decoded = decode_member(members, extraction.maker.chain.member)
-        arrays = [extraction.maker(decoded, key, view).array for view in range(extraction.views)]
-        views.append(torch.stack([extraction.teacher.preprocess(array) for array in arrays]))
-    rows = max(1, extraction.batch_size // extraction.views)
+    samples = read_shard(extraction.folder, info)
+    seen = [teacher_inputs([extraction.forward], sample)[0].inputs for sample in samples]
+    views = [inputs for inputs in seen if inputs is not None]
+    rows = extraction.forward.rows_per_batch
     batches = [torch.cat(views[i : i + rows]) for i in range(0, len(views), rows)]
-    extraction.teacher.encode(batches[0])
+    extraction.forward.encode(batches[0]).cpu()
     started = time.perf_counter()
     for batch in batches:
-        extraction.teacher.encode(batch)
-    return info.count / (time.perf_counter() - started)
+        extraction.forward.encode(batch).cpu()
+    return len(views) / (time.perf_counter() - started)
 
 
 def staged_rate(params: Params, name: str, teacher: Teacher) -> float:

@@ -1,38 +1,38 @@
-"""Stage 1: run a frozen teacher once over the seeded views and fill its feature stores.
+"""Stage 1: run frozen teachers once over the seeded views and fill their feature stores.
 
-    python -m stage1_extract --teacher ulip                     every source it is paired with
-    python -m stage1_extract --teacher clip --source renders    one of them
-    python -m stage1_extract --list                             the teachers there are
+    python -m stage1_extract --teacher ulip                       every source it is paired with
+    python -m stage1_extract --teacher clip ulip --source objects decode once for both
+    python -m stage1_extract --teacher clip --workers 4           processes, each on its own GPU
+    python -m stage1_extract --teacher clip --scheduler tcp://HOST:8786   a dask cluster (configs/)
+    python -m stage1_extract --list                               the teachers there are
 
 Pairs of teacher and source stand under `extract` in the params file. An interrupted run is
 resumed by running it again: finished tars are kept, a changed recipe goes to a store of its own.
+However many workers, the stores are the same to the last byte. `python -m stage1_extract.plan`
+says beforehand what it takes.
 """
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import load_params
+from pipeline.config import Params, load_params
 from pipeline.errors import UserError, exit_on_user_error
-from stage1_extract.extraction import Extraction
-from stage1_extract.pairs import select_extractions, teacher_of
+from stage1_extract.client import Teachers, extract
+from stage1_extract.cluster import Cluster
+from stage1_extract.connection import connected_client, local_client
+from stage1_extract.extractor import Extractor
+from stage1_extract.pairs import select_extractions
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.teachers import cards
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stage1_extract",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--teacher", help="name under `teachers`")
-    parser.add_argument("--source", nargs="+", help="names under `sources`; default: all paired")
-    parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
-    parser.add_argument("--list", action="store_true", help="every teacher there is, and stop")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     if arguments.list:
         Console().print(teacher_table())
         return
@@ -40,14 +40,13 @@ def main() -> None:
         raise UserError("name a teacher with --teacher, or see them all with --list")
     params = load_params(arguments.params)
     names = select_extractions(params, arguments.teacher, arguments.source)
-    for name in names:
-        teacher = teacher_of(params, arguments.teacher, params.extract[name].source)
-        extraction = Extraction(params, name, teacher)
-        if extraction.writer.set_aside:
-            print(f"another recipe's store was kept as {extraction.writer.set_aside}")
-        with ExtractionProgress(name) as progress:
-            failed = extraction.run(progress)
-        print(progress.summary() + (f", {len(failed)} failed: {failed[:5]}" if failed else ""))
+    title = ", ".join(names)
+    with (
+        _teachers(params, arguments.workers, arguments.scheduler) as teachers,
+        ExtractionProgress(title) as progress,
+    ):
+        extract(params, names, teachers, progress)
+    print(progress.summary())
 
 
 def teacher_table() -> Table:
@@ -61,6 +60,40 @@ def teacher_table() -> Table:
         values |= {"dim": card.dim or "its own", "text_space": card.text_space or "-"}
         table.add_row(*(str(values[column]) for column in columns))
     return table
+
+
+@contextmanager
+def _teachers(params: Params, workers: int | None, scheduler: str | None) -> Iterator[Teachers]:
+    """The teachers in this process, in workers that are started here, or in those of a cluster."""
+    if workers is None and scheduler is None:
+        yield Extractor(params)
+        return
+    connected = connected_client(scheduler) if scheduler else local_client(workers or 1)
+    with connected as client:
+        yield Cluster(client, params)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m stage1_extract",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--teacher", nargs="+", help="names under `teachers`")
+    parser.add_argument("--source", nargs="+", help="names under `sources`; default: all paired")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=_count, help="processes; default: this one alone")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster")
+    parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
+    parser.add_argument("--list", action="store_true", help="every teacher there is, and stop")
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, found {count}")
+    return count
 
 
 if __name__ == "__main__":

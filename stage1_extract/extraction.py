@@ -1,155 +1,160 @@
-"""The extraction loop: tar -> decoded once -> K views -> teacher -> one shard of the store."""
+"""One teacher over one source: the recipe of its store, and the store's shards, tar by tar."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from pipeline.config import Params
-from pipeline.prefetch import prefetched_map
+from pipeline.config import Params, TeacherConfig
 from pipeline.prompts import class_embeddings, templates
-from pipeline.samples import UnreadableSample, decode_member
 from pipeline.shards import ShardIndex, read_index, read_shard, verify_shard
-from pipeline.store import Provenance, ShardFeatures, StoreWriter, store_path
+from pipeline.store import Provenance, ShardFeatures, ShardWriter, StoreWriter, exclusive
+from pipeline.store.layout import shard_bytes, store_path
 from pipeline.store.recipe import architecture, store_recipe
 from pipeline.views import ViewMaker, chain_for
-from pipeline.views.digest import key_digest, params_digest
+from stage1_extract.forward_pass import ForwardPass
 from stage1_extract.progress import ExtractionProgress
-from stage1_extract.teachers.protocol import Teacher
-
-FLOAT16_MAX = float(np.finfo(np.float16).max)
-LOOKAHEAD = 64
-"""Samples decoded ahead of the teacher."""
-DECODING_THREADS = 2
-
-
-@dataclass(frozen=True)
-class PreparedSample:
-    """All K views of one sample, ready for the teacher."""
-
-    key: str
-    inputs: Tensor | None
-    """[K, ...] teacher inputs; None if the sample could not be used."""
-    params_digest: list[int]
-    view_digest: list[int]
+from stage1_extract.shared_views import Sample
+from stage1_extract.tar_task import TarDone, TarTask, tar_features
+from stage1_extract.teachers import Teacher
 
 
 class Extraction:
-    """One teacher over one source's training split."""
+    """One teacher over one source's training split.
+
+    Raises:
+        UserError: the source is not prepared.
+    """
 
     def __init__(self, params: Params, name: str, teacher: Teacher) -> None:
-        config = params.extract[name]
-        source = params.sources[config.source]
-        self.teacher = teacher
-        self.batch_size = params.teachers[config.teacher].batch_size
-        self.views = params.views.count
-        self.folder = Path(params.shards) / config.source / "train"
+        self.name, self.teacher = name, teacher
+        pair = params.extract[name]
+        self._source, self._config = params.sources[pair.source], params.teachers[pair.teacher]
+        self.folder, self.path = shard_folder(params, name), store_folder(params, name)
         self.index: ShardIndex = read_index(self.folder)
         self.maker = ViewMaker(
-            chain_for(source.modality, teacher.modality), params.seed, params.views
+            chain_for(self._source.modality, teacher.modality), params.seed, params.views
         )
-        self.prompts = templates(source.prompts)
-        self.path = store_path(params.cache, config.teacher, config.source, "train")
-        self._notes = teacher.provenance
-        known = store_recipe(
-            _determining(teacher, self._notes), self.maker, self.index, source.prompts
+        self.forward = ForwardPass(
+            teacher, self.maker, self._config.batch_size, self._config.precision
         )
-        self.recipe = {
-            **known,
-            "text": {**known["text"], "features": teacher.text_space is not None},
-            "storage": {**known["storage"], "views": self.views, "dim": teacher.dim},
-        }
 
     @cached_property
-    def writer(self) -> StoreWriter:
-        """The store, created, resumed or taken up again when first asked for."""
-        notes = {**self._notes, "versions": _versions()}
-        provenance = Provenance(determines=self.recipe, notes=notes)
-        return StoreWriter(
-            self.path, provenance, self.index, views=self.views, dim=self.teacher.dim
+    def provenance(self) -> Provenance:
+        """What determines the store's numbers; hashes the weights when first asked for."""
+        teacher, weights = self.teacher, self.teacher.provenance
+        known = store_recipe(
+            _determining(teacher, weights, self._config),
+            self.maker,
+            self.index,
+            self._source.prompts,
+        )
+        determines = {
+            **known,
+            "text": {**known["text"], "features": teacher.text_space is not None},
+            "storage": {**known["storage"], "views": self.forward.views, "dim": teacher.dim},
+        }
+        origin = {"licence": teacher.licence, "repository": teacher.source}
+        return Provenance(
+            determines=determines, notes={**weights, **origin, "versions": _versions()}
         )
 
-    def run(self, progress: ExtractionProgress) -> list[str]:
-        """Extract what is missing; return the keys of the samples that could not be used."""
-        self._write_text()
-        pending = self.writer.pending()
-        progress.start(self.index, pending)
-        failed: list[str] = []
-        with ThreadPoolExecutor(DECODING_THREADS) as threads:
-            samples = prefetched_map(threads, self._prepare, self._members(pending), LOOKAHEAD)
-            for shard in pending:
-                group = list(islice(samples, self.index.shards[shard].count))
-                features = self._encode(group, progress)
-                self.writer.write(shard, features)
-                failed += features.failed
-                progress.shard_written(features.features.nbytes)
-        return failed
+    def label_texts(self) -> np.ndarray:
+        """Features float32 [classes, dim] of the label prompts in the teacher's text space."""
+        prompts = templates(self._source.prompts)
+        return class_embeddings(self._encode_text, self.index.classes, prompts).cpu().numpy()
 
-    def _members(self, pending: list[int]) -> Iterator[tuple[str, dict[str, bytes]]]:
-        for shard in pending:
-            info = self.index.shards[shard]
-            verify_shard(self.folder, info)  # its hash will stand in the marker
-            yield from read_shard(self.folder, info)
+    def run(self, progress: ExtractionProgress) -> None:
+        """Extract in this process what the store lacks."""
+        with filling(self.path, self.index, self.provenance, self.label_texts) as store:
+            tasks = [tar_task([self.name], self.folder, self.index, n) for n in store.pending()]
+            progress.start(tasks)
+            for done in extract_tars([self], tasks, progress.samples_done):
+                progress.tar_done(done)
 
-    def _prepare(self, sample: tuple[str, dict[str, bytes]]) -> PreparedSample:
-        """Decode once, make every view, and let the teacher preprocess it."""
-        key, members = sample
-        try:
-            decoded = decode_member(members, self.maker.chain.member)
-            views = self.maker.views(decoded, key, range(self.views))
-        except UnreadableSample:
-            drawn = [self.maker.params(key, view) for view in range(self.views)]
-            digests = [params_digest(key, view, params) for view, params in enumerate(drawn)]
-            return PreparedSample(key, None, digests, [0] * self.views)
-        return PreparedSample(
-            key,
-            torch.stack([self.teacher.preprocess(view.array) for view in views]),
-            [view.params_digest for view in views],
-            [view.content_digest for view in views],
-        )
+    def write(self, shard: int, data: ShardFeatures) -> int:
+        """Write one tar's rows into the store; return their bytes."""
+        self._writer.write(shard, data)
+        return shard_bytes(self.index.samples_per_shard, self.forward.views, self.teacher.dim)
 
-    def _encode(self, samples: list[PreparedSample], progress: ExtractionProgress) -> ShardFeatures:
-        """Encode one tar in batches that depend on the tar alone, so that a re-run repeats them."""
-        features = np.full((len(samples), self.views, self.teacher.dim), np.nan, dtype=np.float16)
-        usable = [row for row, sample in enumerate(samples) if sample.inputs is not None]
-        rows_per_batch = max(1, self.batch_size // self.views)
-        for start in range(0, len(usable), rows_per_batch):
-            rows = usable[start : start + rows_per_batch]
-            batch = torch.cat([_present(samples[row].inputs) for row in rows])
-            encoded = self.teacher.encode(batch).cpu().numpy()
-            features[rows] = _as_float16(encoded).reshape(len(rows), self.views, -1)
-            progress.samples_done(len(rows))
-        bad = np.isnan(features).any(axis=(1, 2))
-        features[bad] = np.nan
-        return ShardFeatures(
-            features=features,
-            params_digest=np.array([s.params_digest for s in samples], dtype=np.uint64),
-            view_digest=np.array([s.view_digest for s in samples], dtype=np.uint64),
-            key_hash=np.array([key_digest(s.key) for s in samples], dtype=np.uint64),
-            failed=[samples[row].key for row in np.flatnonzero(bad)],
-        )
-
-    def _write_text(self) -> None:
-        wanted = self.index.classes and self.teacher.text_space is not None
-        if not wanted or self.writer.has_text():
-            return
-        text = class_embeddings(self._encode_text, self.index.classes, self.prompts)
-        self.writer.write_text(text.cpu().numpy())
+    @cached_property
+    def _writer(self) -> ShardWriter:
+        return ShardWriter(self.path, self.provenance, self.index)
 
     def _encode_text(self, prompts: Sequence[str]) -> Tensor:
-        return _present(self.teacher.encode_text(prompts))
+        features = self.teacher.encode_text(prompts)
+        assert features is not None, f"{self.teacher.name} has a text space and no text features"
+        return features
 
 
-def _determining(teacher: Teacher, provenance: Mapping[str, str]) -> dict[str, str]:
+def shard_folder(params: Params, name: str) -> Path:
+    """Folder of the training shards that an extraction reads."""
+    return Path(params.shards) / params.extract[name].source / "train"
+
+
+def store_folder(params: Params, name: str) -> Path:
+    """Folder of the store that an extraction fills."""
+    pair = params.extract[name]
+    return store_path(params.cache, pair.teacher, pair.source, "train")
+
+
+def tar_task(names: Sequence[str], folder: Path, index: ShardIndex, shard: int) -> TarTask:
+    """The task of one tar for some extractions over its source."""
+    info = index.shards[shard]
+    return TarTask(tuple(names), shard, str(folder / info.name), info.count)
+
+
+@contextmanager
+def filling(
+    path: Path, index: ShardIndex, provenance: Provenance, label_texts: Callable[[], np.ndarray]
+) -> Iterator[StoreWriter]:
+    """Hold the store at `path`: created, resumed or taken up again, its label texts in place.
+
+    Raises:
+        UserError: another run holds it, or its provenance is damaged.
+    """
+    views, dim = (provenance.determines["storage"][name] for name in ("views", "dim"))
+    with exclusive(path):
+        store = StoreWriter(path, provenance, index, views=views, dim=dim)
+        has_texts = bool(index.classes) and provenance.determines["text"]["features"]
+        if has_texts and not store.has_text():
+            store.write_text(label_texts())
+        yield store
+
+
+def extract_tars(
+    extractions: Sequence[Extraction],
+    tasks: Sequence[TarTask],
+    on_samples: Callable[[int], None],
+) -> Iterator[TarDone]:
+    """Do tasks of some extractions over one source, reading and decoding each sample once."""
+    passes = [extraction.forward for extraction in extractions]
+    samples = _samples(extractions[0], tasks)
+    features = tar_features(passes, [task.samples for task in tasks], samples, on_samples)
+    for found, task in zip(features, tasks):
+        pairs = list(zip(extractions, found))
+        size = sum(extraction.write(task.shard, data) for extraction, data in pairs)
+        yield TarDone(task, {extraction.name: data.failed for extraction, data in pairs}, size)
+
+
+def _samples(extraction: Extraction, tasks: Sequence[TarTask]) -> Iterator[Sample]:
+    for task in tasks:
+        info = extraction.index.shards[task.shard]
+        verify_shard(extraction.folder, info)  # its hash will stand in the marker
+        yield from read_shard(extraction.folder, info)
+
+
+def _determining(
+    teacher: Teacher, provenance: Mapping[str, str], config: TeacherConfig
+) -> dict[str, str]:
     """The part of a teacher's provenance that its numbers depend on."""
-    return {
+    lowered = {} if config.precision == "float32" else {"precision": config.precision}
+    return lowered | {
         "name": teacher.name,
         **architecture(teacher.arch),
         "modality": teacher.modality,
@@ -158,16 +163,6 @@ def _determining(teacher: Teacher, provenance: Mapping[str, str]) -> dict[str, s
     }
 
 
-def _versions() -> dict[str, str]:
+def _versions() -> dict[str, Any]:
     """Library versions, for the record."""
     return {name: version(name) for name in ("torch", "torchvision", "pillow", "numpy", "zarr")}
-
-
-def _present(tensor: Tensor | None) -> Tensor:
-    assert tensor is not None
-    return tensor
-
-
-def _as_float16(features: np.ndarray) -> np.ndarray:
-    """Float16, with NaN in place of what float16 cannot hold: an overflow is a failed sample."""
-    return np.where(np.abs(features) <= FLOAT16_MAX, features, np.nan).astype(np.float16)

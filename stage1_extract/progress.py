@@ -1,16 +1,22 @@
-"""Progress of an extraction: shards, samples per second, time left, bytes."""
+"""Progress of a run: shards, samples per second, time left, bytes."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.shards import ShardIndex
+from stage1_extract.tar_task import TarDone, TarTask
+
+FAILED_SHOWN = 5
 
 
 class ExtractionProgress:
-    """A live bar on a terminal; elsewhere only the closing line."""
+    """A live bar on a terminal, elsewhere only the closing lines.
+
+    A sample and its tar count once for each teacher that they are put to.
+    """
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -23,7 +29,8 @@ class ExtractionProgress:
             console=Console(stderr=True),
             transient=True,
         )
-        self._samples = self._shards = self._bytes = 0
+        self._samples = self._shards = self._of = self._bytes = 0
+        self._failed: dict[str, list[str]] = {}
 
     def __enter__(self) -> "ExtractionProgress":
         self._started = time.monotonic()
@@ -33,30 +40,38 @@ class ExtractionProgress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def start(self, index: ShardIndex, pending: list[int]) -> None:
-        """Say what is to be done."""
-        total = sum(index.shards[shard].count for shard in pending)
-        self._of = len(pending)
+    def start(self, tasks: Sequence[TarTask]) -> None:
+        """Say what is to be done; the time runs from here."""
+        self._of = sum(len(task.names) for task in tasks)
+        self._started = time.monotonic()
+        total = sum(task.rows for task in tasks)
         self._task = self._bar.add_task(self._title, total=total, **self._fields())
 
     def samples_done(self, count: int) -> None:
-        """Count encoded samples."""
+        """Count samples."""
         self._samples += count
         self._bar.update(self._task, advance=count, **self._fields())
 
-    def shard_written(self, size: int) -> None:
-        """Count a finished shard and its bytes."""
-        self._shards += 1
-        self._bytes += size
+    def tar_done(self, done: TarDone) -> None:
+        """Count a tar's shards, its bytes, and the samples that could not be used."""
+        self._shards += len(done.task.names)
+        self._bytes += done.bytes
+        for name, keys in done.failed.items():
+            self._failed.setdefault(name, []).extend(keys)
         self._bar.update(self._task, **self._fields())
 
     def summary(self) -> str:
-        """One closing line."""
+        """The closing lines: what was done, and for each extraction what failed."""
         fields = self._fields()
-        return (
+        lines = [
             f"{self._title}: {self._samples} samples in {fields['shards']} shards, "
             f"{fields['rate']} samples/s, {fields['written']}"
-        )
+        ]
+        for name, keys in self._failed.items():
+            if keys:
+                shown = ", ".join(keys[:FAILED_SHOWN]) + (", ..." if keys[FAILED_SHOWN:] else "")
+                lines.append(f"{name}: {len(keys)} samples could not be used: {shown}")
+        return "\n".join(lines)
 
     def _fields(self) -> dict[str, Any]:
         seconds = max(time.monotonic() - self._started, 1e-9)

@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
     arguments = parser.parse_args()
     params = load_params(arguments.params)
-    names = select_extractions(params, arguments.teacher, arguments.source)
+    names = select_extractions(params, [arguments.teacher], arguments.source)
     verdicts = []
     for name in names:
         teacher = teacher_of(params, arguments.teacher, params.extract[name].source)
@@ -77,7 +77,7 @@ def verify(extraction: Extraction, rows: int) -> Verdict:
     Raises:
         UserError: there is no store, or it belongs to another recipe.
     """
-    store = FeatureStore(extraction.path, extraction.index, extraction.recipe)
+    store = FeatureStore(extraction.path, extraction.index, extraction.provenance.determines)
     bad: dict[int, str] = {}
     for shard in range(len(extraction.index.shards)):
         try:
@@ -110,7 +110,8 @@ def _recomputed(extraction: Extraction, store: FeatureStore, shard: int, rng: Vi
         return 1.0
     decoded = decode_member(members, extraction.maker.chain.member)
     array = extraction.maker(decoded, key, view).array
-    live = extraction.teacher.encode(extraction.teacher.preprocess(array)[None])[0].cpu().numpy()
+    inputs = extraction.teacher.preprocess(array)[None]
+    live = extraction.forward.encode(inputs)[0].cpu().numpy()
     return float(live @ cached / (np.linalg.norm(live) * np.linalg.norm(cached)))
 
 

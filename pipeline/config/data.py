@@ -24,8 +24,12 @@ class SourceConfig:
     """Samples in a tar; the last tar may be shorter."""
     max_rejected: float = 0.01
     """Share of unreadable samples above which the conversion stops with an error."""
+    samples: int | None = None
+    """Training samples to expect: what `stage1_extract.plan` counts on before the preparation."""
 
     def __post_init__(self) -> None:
+        if self.samples is not None and self.samples < 1:
+            raise ValueError(f"samples must be >= 1, found {self.samples}")
         if self.samples_per_shard < 1:
             raise ValueError(f"samples_per_shard must be >= 1, found {self.samples_per_shard}")
         if not 0 <= self.max_rejected <= 1:
@@ -77,6 +81,8 @@ class TeacherConfig:
     """Path, `hf://repo/file` or open_clip tag; null where the arch brings its own."""
     batch_size: int = 64
     """Views per forward pass of the extraction."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the forward pass: bfloat16 by autocast is faster on a GPU, and is another store."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

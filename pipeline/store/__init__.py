@@ -1,15 +1,19 @@
 """The feature store: a teacher's features over the views of one dataset split, provably intact."""
 
 from pipeline.store.layout import store_path
+from pipeline.store.lock import exclusive
 from pipeline.store.provenance import Provenance
 from pipeline.store.reader import FeatureStore, Plane
-from pipeline.store.writer import ShardFeatures, StoreWriter
+from pipeline.store.shard_writer import ShardFeatures, ShardWriter
+from pipeline.store.writer import StoreWriter
 
 __all__ = [
     "FeatureStore",
     "Plane",
     "Provenance",
     "ShardFeatures",
+    "ShardWriter",
     "StoreWriter",
+    "exclusive",
     "store_path",
 ]

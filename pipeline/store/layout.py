@@ -11,6 +11,7 @@
 One tar is one Zarr shard of every array and one task: whoever writes it owns it whole.
 """
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -28,6 +29,8 @@ TEXT = "text_features"
 MARKERS = "markers"
 ROW_ARRAYS = (FEATURES, PARAMS_DIGEST, VIEW_DIGEST, KEY_HASH)
 DTYPES = dict(zip(ROW_ARRAYS, ("float16", "uint64", "uint64", "uint64")))
+INDEX_ENTRY, INDEX_CHECKSUM = 16, 4
+"""Bytes of a Zarr shard's index: offset and length of each inner chunk, then a crc32c."""
 
 
 def store_path(cache: str | Path, teacher: str, dataset: str, split: str) -> Path:
@@ -49,13 +52,11 @@ def _arguments(store: Path) -> str:
     return f"--teacher {store.parent.name} --source {store.stem.rpartition('-')[0]}"
 
 
-def lay_out(
-    store: Path, *, rows: int, rows_per_shard: int, views: int, dim: int
-) -> dict[str, zarr.Array]:
-    """Open the row arrays for writing: inner chunk = the rows of a tar x one view.
+def lay_out(store: Path, *, rows: int, rows_per_shard: int, views: int, dim: int) -> None:
+    """Put the metadata of the row arrays in place: inner chunk = the rows of a tar x one view.
 
-    Their metadata follows from the arguments alone; what is missing, damaged or of another number
-    of rows is written anew, and shard files beyond the rows are deleted.
+    It follows from the arguments alone; what is missing, damaged or of another number of rows is
+    written anew, and shard files beyond the rows are deleted.
     """
     metadata = _metadata(rows, rows_per_shard, views, dim)
     for name, content in metadata.items():
@@ -64,9 +65,23 @@ def lay_out(
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, content)
     _delete_shards(store, rows // rows_per_shard)
+
+
+def open_to_write(store: Path) -> dict[str, zarr.Array]:
+    """The row arrays of a store that is laid out, for writing whole shards."""
     arrays = {name: zarr.open_array(store / name, mode="r+", zarr_format=3) for name in ROW_ARRAYS}
     # Otherwise a shard that equals the fill value, such as a tar of failed samples, has no file.
     return {name: a.with_config({"write_empty_chunks": True}) for name, a in arrays.items()}
+
+
+def shard_bytes(rows_per_shard: int, views: int, dim: int) -> int:
+    """Bytes of one tar's files: features, digests and keys, and the index of their chunks."""
+    total = 0
+    for name, shape in array_shapes(rows_per_shard, views, dim).items():
+        chunks = views if len(shape) > 1 else 1
+        total += math.prod(shape) * np.dtype(DTYPES[name]).itemsize
+        total += chunks * INDEX_ENTRY + INDEX_CHECKSUM
+    return total
 
 
 def array_shapes(rows: int, views: int, dim: int) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,13 @@ from stage1_extract.extraction import Extraction
 
 
 def opened(done: Extraction) -> FeatureStore:
-    return FeatureStore(done.path, done.index, done.recipe)
+    return FeatureStore(done.path, done.index, done.provenance.determines)
+
+
+def set_aside(done: Extraction) -> Path:
+    """The one store of another recipe that lies beside an extraction's."""
+    (path,) = done.path.parent.glob(".*.zarr")
+    return path
 
 
 def train_folder(root: Path) -> Path:

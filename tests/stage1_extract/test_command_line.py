@@ -2,30 +2,21 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline.errors import UserError, exit_on_user_error
 from stage1_extract import __main__ as module
 from stage1_extract.pairs import select_extractions
 from tests.pipeline.made_store import tree
-from tests.tiny_world import FakeTeacher, tiny_params
+from tests.stage1_extract.conftest import write_params
+from tests.tiny_world import tiny_params
 
 
 @pytest.fixture
 def params_file(prepared_world: Path, tmp_path: Path) -> Path:
     params = tiny_params(prepared_world, cache=str(tmp_path / "cache"))
-    path = tmp_path / "params.yaml"
-    YAML(typ="safe", pure=True).dump(msgspec.to_builtins(params), path)
-    return path
-
-
-@pytest.fixture
-def fake_teacher(monkeypatch: pytest.MonkeyPatch) -> FakeTeacher:
-    teacher = FakeTeacher()
-    monkeypatch.setattr(module, "teacher_of", lambda *_: teacher)
-    return teacher
+    write_params(params, tmp_path / "params.yaml")
+    return tmp_path / "params.yaml"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -42,6 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
         (["--teacher", "fake", "--source", "objects", "nothing"], "--source nothing: "),
         (["--teacher", "fake", "--params", "gone.yaml"], "gone.yaml: no such params file"),
         (["--teacher", "fake"], "unknown teacher 'fake'"),
+        (["--teacher", "fake", "--scheduler", "nowhere"], "--scheduler nowhere: no dask scheduler"),
     ],
 )
 def test_wrong_names_are_one_line_and_exit_code_1(
@@ -58,7 +50,7 @@ def test_wrong_names_are_one_line_and_exit_code_1(
 
 
 def test_an_unprepared_dataset_names_the_command(
-    params_file: Path, fake_teacher: FakeTeacher, monkeypatch: pytest.MonkeyPatch
+    params_file: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = params_file.read_text()
     shards = next(line for line in text.splitlines() if line.startswith("shards:"))
@@ -68,7 +60,7 @@ def test_an_unprepared_dataset_names_the_command(
 
 
 def test_a_run_says_what_it_did_and_a_second_one_that_nothing_was_left(
-    params_file: Path, fake_teacher: FakeTeacher, monkeypatch, capsys: pytest.CaptureFixture
+    params_file: Path, loaded: list, monkeypatch, capsys: pytest.CaptureFixture
 ) -> None:
     run(monkeypatch, "--params", str(params_file), "--teacher", "fake")
     assert "fake-objects: 16 samples in 3/3 shards" in capsys.readouterr().out
@@ -76,11 +68,11 @@ def test_a_run_says_what_it_did_and_a_second_one_that_nothing_was_left(
     run(monkeypatch, "--params", str(params_file), "--teacher", "fake", "--source", "objects")
     assert "fake-objects: 0 samples in 0/0 shards" in capsys.readouterr().out
     assert tree(params_file.parent / "cache") == before
-    assert fake_teacher.batches == 5
+    assert [teacher.batches for teacher in loaded] == [5, 0]
 
 
 def test_a_store_that_was_set_aside_is_named(
-    params_file: Path, fake_teacher: FakeTeacher, monkeypatch, capsys: pytest.CaptureFixture
+    params_file: Path, loaded: list, monkeypatch, capsys: pytest.CaptureFixture
 ) -> None:
     run(monkeypatch, "--params", str(params_file), "--teacher", "fake")
     params_file.write_text(params_file.read_text().replace("\nseed: 5", "\nseed: 6"))
@@ -90,10 +82,14 @@ def test_a_store_that_was_set_aside_is_named(
 
 def test_a_teacher_runs_over_every_source_it_is_paired_with(prepared_world: Path) -> None:
     params = tiny_params(prepared_world)
-    assert select_extractions(params, "clip", None) == ["clip-objects", "clip-renders"]
-    assert select_extractions(params, "clip", ["renders"]) == ["clip-renders"]
+    assert select_extractions(params, ["clip"], None) == ["clip-objects", "clip-renders"]
+    assert select_extractions(params, ["clip"], ["renders"]) == ["clip-renders"]
+    both = ["fake-objects", "clip-objects", "clip-renders"]
+    assert select_extractions(params, ["fake", "clip"], None) == both
+    assert select_extractions(params, ["fake", "clip"], ["objects"]) == both[:2]
+    assert select_extractions(params, ["fake", "clip"], ["renders"]) == both[2:]
     with pytest.raises(UserError, match="pairs clip with objects, renders"):
-        select_extractions(params, "clip", ["pictures"])
+        select_extractions(params, ["clip"], ["pictures"])
 
 
 def test_the_list_shows_every_teacher_with_its_licence(

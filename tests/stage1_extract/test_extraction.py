@@ -13,11 +13,11 @@ from pipeline.prompts import class_embeddings, templates
 from pipeline.samples import decode_member
 from pipeline.shards import read_index, read_shard, write_index, write_shard
 from pipeline.views.digest import key_digest
-from stage1_extract import extraction as module
+from stage1_extract import tar_task
 from stage1_extract.extraction import Extraction
 from tests.conftest import extract
 from tests.pipeline.made_store import tree
-from tests.stage1_extract.changed_shards import opened, rewrite, train_folder
+from tests.stage1_extract.changed_shards import opened, rewrite, set_aside, train_folder
 from tests.tiny_world import FakeTeacher, tiny_params
 
 
@@ -65,12 +65,12 @@ def test_extracting_twice_from_scratch_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("LOOKAHEAD", 1), ("LOOKAHEAD", 500), ("DECODING_THREADS", 5)]
+    ("setting", "value"), [("BATCHES_AHEAD", 0), ("BATCHES_AHEAD", 100), ("LEAST_THREADS", 5)]
 )
 def test_threads_and_lookahead_do_not_show(
     prepared_world: Path, cached_world: Path, cache: str, monkeypatch, setting: str, value: int
 ) -> None:
-    monkeypatch.setattr(module, setting, value)
+    monkeypatch.setattr(tar_task, setting, value)
     done = extract(tiny_params(prepared_world, cache=cache), "fake-objects")
     assert tree(done.path) == tree(cached_world / "cache" / "fake" / "objects-train.zarr")
 
@@ -115,7 +115,7 @@ def test_a_store_made_with_shards_of_another_size_is_set_aside(
     shards = [write_shard(folder / f"{n:06d}.tar", samples[8 * n :][:8]) for n in range(2)]
     write_index(folder, replace(index, shards=shards, samples_per_shard=8))
     done = extract(tiny_params(world), "fake-objects")
-    assert done.writer.set_aside.is_dir()
+    assert set_aside(done).is_dir()
     assert opened(done).read(1, 1).features.shape == (8, 6)
 
 
@@ -133,7 +133,7 @@ def test_another_recipe_sets_the_store_aside_and_going_back_takes_it_up(
 ) -> None:
     before = tree(world / "cache" / "fake" / "objects-train.zarr")
     other = extract(tiny_params(world, **changes), "fake-objects", teacher)
-    assert tree(other.writer.set_aside) == before
+    assert tree(set_aside(other)) == before
     assert teacher.batches >= 5
     back = FakeTeacher()
     done = extract(tiny_params(world), "fake-objects", back)

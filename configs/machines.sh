@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Extraction on several machines that share the project's folder; run it there, environment active.
+#
+#   bash configs/machines.sh scheduler              on the first machine
+#   bash configs/machines.sh gpus tcp://FIRST:8786  on every machine: a worker for each GPU
+#   bash configs/machines.sh cpus tcp://FIRST:8786  ... or, without GPUs: a worker for each 4 cores
+#   python -m stage1_extract --teacher clip --scheduler tcp://FIRST:8786
+#
+# `gpus` needs `pip install dask-cuda`. One machine needs none of this: stage1_extract --workers N.
+set -euo pipefail
+
+cores=$(nproc)
+threads() {  # of torch in a worker, which decodes with as many
+  export OMP_NUM_THREADS="$1" MKL_NUM_THREADS="$1"
+}
+case "$1" in
+  scheduler)
+    exec dask scheduler --port 8786 --dashboard-address :0 ;;
+  gpus)
+    threads $((cores / $(nvidia-smi --list-gpus | wc -l)))
+    exec dask cuda worker "$2" --nthreads 1 --resources GPU=1 --memory-limit 0 ;;
+  cpus)
+    threads $((cores < 4 ? cores : 4))
+    # Dask would return freed memory at once: a quarter of the speed of a model on the CPU
+    export MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_MMAP_THRESHOLD_=1073741824
+    exec dask worker "$2" --nworkers $(((cores + 3) / 4)) --nthreads 1 --memory-limit 0 ;;
+esac

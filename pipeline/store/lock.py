@@ -1,0 +1,52 @@
+"""One run at a time on a store."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, SoftFileLock, Timeout
+
+from pipeline.errors import UserError
+
+
+@contextmanager
+def exclusive(store: Path) -> Iterator[None]:
+    """Hold a store; the kernel lets go of it when the process ends, however it ends.
+
+    Raises:
+        UserError: another run holds it, or nothing can be written beside it.
+    """
+    path = store.with_name(f".{store.stem}.lock")
+    lock = FileLock(path, blocking=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"{store}: another run is filling this store (process {_holder(path)}); "
+            "run again when it has ended"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be locked ({error})") from None
+    # Where the file system has no locks, filelock writes and removes a file of its own
+    own = not isinstance(lock, SoftFileLock)
+    try:
+        if own:
+            path.write_text(f"{os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        if (
+            own
+        ):  # while it is held: whoever opened it meanwhile finds it unlinked, and takes another
+            path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    """What the holder noted, on one line."""
+    try:
+        return " ".join(path.read_text(errors="replace").split()) or "unknown"
+    except OSError:
+        return "unknown"

@@ -1,0 +1,73 @@
+"""A run: holds the stores, hands out the tars that they lack, counts what comes back."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from itertools import groupby
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.config import Params
+from pipeline.shards import read_index
+from pipeline.store import Provenance, StoreWriter
+from stage1_extract.extraction import filling, shard_folder, store_folder, tar_task
+from stage1_extract.progress import ExtractionProgress
+from stage1_extract.tar_task import TarDone, TarTask
+
+
+class Teachers(Protocol):
+    """Where the teachers run: an `Extractor` in this process, or a `Cluster` of workers."""
+
+    def provenance(self, name: str) -> Provenance:
+        """What determines the numbers of an extraction."""
+
+    def label_texts(self, name: str) -> np.ndarray:
+        """Features float32 [classes, dim] of the source's label prompts."""
+
+    def tars(
+        self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
+    ) -> Iterator[TarDone]:
+        """Do tasks, in any order; `on_samples` is told of rows as they are dealt with."""
+
+
+def extract(
+    params: Params, names: Sequence[str], teachers: Teachers, progress: ExtractionProgress
+) -> None:
+    """Fill the stores of some extractions with what they lack.
+
+    This process alone creates the stores, keeps them in order and writes the label texts; the
+    teachers' processes write whole shards into them and nothing else. Features never come here.
+
+    Raises:
+        UserError: wrong input, a store that another run holds, or tars that kill their workers.
+    """
+    with ExitStack() as held:
+        stores = {name: held.enter_context(_filling(params, name, teachers)) for name in names}
+        for store in stores.values():
+            if store.set_aside:
+                print(f"another recipe's store was kept as {store.set_aside}")
+        tasks = list(_tasks(params, stores))
+        progress.start(tasks)
+        for done in teachers.tars(tasks, progress.samples_done):
+            progress.tar_done(done)
+
+
+def _filling(params: Params, name: str, teachers: Teachers) -> AbstractContextManager[StoreWriter]:
+    return filling(
+        store_folder(params, name),
+        read_index(shard_folder(params, name)),
+        teachers.provenance(name),
+        partial(teachers.label_texts, name),
+    )
+
+
+def _tasks(params: Params, stores: Mapping[str, StoreWriter]) -> Iterator[TarTask]:
+    """Source by source, each tar that some of the stores lack."""
+    lacking = {name: set(store.pending()) for name, store in stores.items()}
+    by_source = sorted(stores, key=lambda name: params.extract[name].source)
+    for _, group in groupby(by_source, key=lambda name: params.extract[name].source):
+        names = list(group)
+        for shard in sorted(set().union(*(lacking[name] for name in names))):
+            without = [name for name in names if shard in lacking[name]]
+            yield tar_task(without, shard_folder(params, names[0]), stores[names[0]].index, shard)

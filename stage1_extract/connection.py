@@ -1,0 +1,94 @@
+"""Clients of dask clusters: of one that this process starts, and of any that is there."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+import torch
+from dask.system import CPU_COUNT
+from distributed import Client, Nanny, Scheduler, SpecCluster
+
+from pipeline.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+TIMEOUT = 10
+"""Seconds for a scheduler to answer."""
+DEATHS = 3
+"""Workers that a tar may kill; then the run goes on without it."""
+
+
+@contextmanager
+def local_client(workers: int) -> Iterator[Client]:
+    """A cluster on this machine: a process and, where there are GPUs, a GPU for each worker."""
+    scheduler = {
+        "host": LOOPBACK,
+        "port": 0,
+        "dashboard_address": f"{LOOPBACK}:0",
+        "allowed_failures": DEATHS - 1,
+    }
+    with (
+        dask.config.set(_environment(workers)),
+        SpecCluster(
+            workers={n: {"cls": Nanny, "options": _worker(n)} for n in range(workers)},
+            scheduler={"cls": Scheduler, "options": scheduler},
+            silence_logs=logging.WARNING,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def connected_client(address: str) -> Iterator[Client]:
+    """A cluster that somebody else started; waits for its first worker.
+
+    Raises:
+        UserError: no scheduler answers there.
+    """
+    try:
+        client = Client(address, timeout=TIMEOUT)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"--scheduler {address}: no dask scheduler answers ({reason})") from None
+    with client:
+        client.wait_for_workers(1)
+        yield client
+
+
+def _environment(workers: int) -> dict[str, str | None]:
+    """Settings for what is in a worker's environment before its process starts.
+
+    The libraries that it imports look no later. Dask would have the C library return freed memory
+    at once, which costs a quarter of the speed of a torch model on the CPU (benchmarks/workers.py).
+    """
+    variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    threads = dict.fromkeys(variables, str(max(1, CPU_COUNT // workers)))
+    return {
+        f"distributed.nanny.pre-spawn-environ.{variable}": value
+        for variable, value in {**threads, "MALLOC_TRIM_THRESHOLD_": None}.items()
+    }
+
+
+def _worker(number: int) -> dict[str, Any]:
+    """Options of a worker's nanny; an error is the client's to print, memory the kernel's."""
+    options = {
+        "host": LOOPBACK,
+        "nthreads": 1,
+        "memory_limit": 0,
+        "silence_logs": logging.CRITICAL,
+    }
+    devices = _devices()
+    if not devices:
+        return options
+    device = {"CUDA_VISIBLE_DEVICES": devices[number % len(devices)]}
+    return {**options, "resources": {"GPU": 1}, "env": device}
+
+
+def _devices() -> list[str]:
+    """The GPUs of this process, as CUDA_VISIBLE_DEVICES names them."""
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",")[:count] if visible else [str(number) for number in range(count)]

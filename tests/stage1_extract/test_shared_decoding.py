@@ -1,0 +1,85 @@
+"""Teachers that share a source share its reading, and its views where they see the same ones."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import ExtractionConfig, Params
+from stage1_extract import extraction, shared_views
+from stage1_extract.client import extract
+from stage1_extract.extractor import Extractor
+from stage1_extract.progress import ExtractionProgress
+from tests.pipeline.made_store import tree
+from tests.tiny_world import tiny_params
+
+
+@pytest.fixture
+def twins(prepared_world: Path, cache: str) -> Params:
+    """Two teachers of clouds over the objects, and CLIP over their paired images."""
+    params = tiny_params(prepared_world, cache=cache)
+    twin = replace(params.teachers["fake"], arch="twin", batch_size=6)
+    pair = ExtractionConfig(teacher="twin", source="objects")
+    return replace(
+        params,
+        teachers={**params.teachers, "twin": twin},
+        extract={**params.extract, "twin-objects": pair},
+    )
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    """How many tars were read, and how many members decoded."""
+    counts: Counter = Counter()
+    decode, read = shared_views.decode_member, extraction.read_shard
+
+    def decode_member(members: Mapping[str, bytes], member: str) -> Any:
+        counts[member] += 1
+        return decode(members, member)
+
+    def read_shard(*arguments: Any) -> Any:
+        counts["tars"] += 1
+        return read(*arguments)
+
+    monkeypatch.setattr(shared_views, "decode_member", decode_member)
+    monkeypatch.setattr(extraction, "read_shard", read_shard)
+    return counts
+
+
+def run(params: Params, *names: str) -> None:
+    with ExtractionProgress("") as progress:
+        extract(params, names, Extractor(params), progress)
+
+
+def test_one_decode_serves_every_teacher_of_the_same_views(
+    twins: Params, loaded: list, counted: Counter
+) -> None:
+    run(twins, "fake-objects", "clip-objects", "twin-objects")
+    assert counted == {"tars": 3, "points": 16, "image": 16}
+    assert [teacher.batches for teacher in loaded] == [5, 6]  # batches of 4 and of 3 samples
+
+
+def test_together_and_alone_give_the_same_bytes(
+    twins: Params, loaded: list, tmp_path: Path, cache: str
+) -> None:
+    names = ["twin-objects", "clip-objects", "fake-objects"]
+    run(twins, *names)
+    for name in names:
+        run(replace(twins, cache=str(tmp_path / "alone")), name)
+    assert tree(Path(cache)) == tree(tmp_path / "alone")
+
+
+def test_a_tar_is_put_to_those_alone_that_lack_it(
+    twins: Params, loaded: list, counted: Counter, cache: str
+) -> None:
+    run(twins, "fake-objects", "twin-objects")
+    before = tree(Path(cache))
+    (Path(cache) / "twin" / "objects-train.zarr" / "markers" / "000001.tar.json").unlink()
+    counted.clear(), loaded.clear()
+    run(twins, "fake-objects", "twin-objects")
+    assert counted == {"tars": 1, "points": 6}
+    assert [teacher.batches for teacher in loaded] == [0, 2]
+    assert tree(Path(cache)) == before
