@@ -1,21 +1,24 @@
 """Stage 2: train the student on shards beside the cached targets.
 
-    python -m stage2_train                          with params.yaml
+    python -m stage2_train                          with params.yaml, on one device
     python -m stage2_train --params FILE            with another recipe
     python -m stage2_train --summary                print the trainable parameters and stop
+    torchrun --nproc-per-node N -m stage2_train     on N devices; the same data order and losses
 
 Writes <train.out>/: checkpoints/ while it trains, log.jsonl, curves.json and tensorboard/, and at
 the end student/, the portable student. Running it again resumes from the latest checkpoint of the
-same recipe; SIGTERM saves one first.
+same recipe, on any number of devices; SIGTERM saves one first. `--summary` needs neither data nor
+weights.
 """
 
 import argparse
 import sys
 
-from pipeline.config import load_params
+from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
 from stage2_train.allocator import keep_freed_memory
-from stage2_train.parameter_summary import summarise
+from stage2_train.parameter_summary import planned_summary, summarise
+from stage2_train.ranks import process_group
 from stage2_train.trainer import STUDENT, Trainer
 
 
@@ -29,15 +32,27 @@ def main() -> None:
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
     parser.add_argument("--summary", action="store_true", help="trainable parameters by part")
     arguments = parser.parse_args()
-    keep_freed_memory()
-    trainer = Trainer(load_params(arguments.params))
-    print(summarise(trainer.student, trainer.objective.projectors))
+    params = load_params(arguments.params)
     if arguments.summary:
-        return
-    if not trainer.run():
-        print("stopped by SIGTERM after saving; run the same command to go on")
+        print(planned_summary(params))
+    else:
+        train(params)
+
+
+def train(params: Params) -> None:
+    """Train on the ranks that torchrun started, or on one."""
+    keep_freed_memory()
+    with process_group(params.train.step_timeout) as ranks:
+        trainer = Trainer(params)
+        if ranks.first:
+            print(summarise(trainer.student, trainer.objective.projectors))
+        finished = trainer.run()
+    if not finished:
+        if ranks.first:
+            print("stopped by SIGTERM after saving; run the same command to go on")
         sys.exit(143)
-    print(f"{trainer.out / STUDENT}: the trained student, after {trainer.total_steps} steps")
+    if ranks.first:
+        print(f"{trainer.out / STUDENT}: the trained student, after {trainer.total_steps} steps")
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ class Routing(NamedTuple):
 
     gates: Tensor
     """float [T, E * rank]: each expert's weight on each of its rank columns, 0 if not chosen."""
-    balance: Tensor
-    """float32 scalar: the load-balancing loss, 1 when perfectly even, E / top_k at worst."""
     use: Tensor
     """float32 [E]: share of the choices that fell on each expert; sums to 1; no gradient."""
+    probability: Tensor
+    """float32 [E]: mean probability of each expert, before the top_k are kept."""
 
 
 class ByModality(nn.Module):
@@ -84,7 +84,7 @@ class MoeLora(nn.Module):
         """Choose experts for tokens `x` [T, inputs of the first linear].
 
         Probabilities are a float32 softmax over the visible experts; the top_k are kept and
-        renormalised. Balance is Switch Transformer's (arXiv:2101.03961, equation 4).
+        renormalised.
         """
         logits = F.linear(x, self.router.visible(modality), self.router_bias[modality])
         probabilities = logits.float().softmax(-1)
@@ -93,9 +93,8 @@ class MoeLora(nn.Module):
             -1, chosen, kept * (self.scale / kept.sum(-1, keepdim=True))
         )
         use = (weights.detach() > 0).float().mean(0) / self.top_k
-        balance = probabilities.shape[-1] * (use * probabilities.mean(0)).sum()
         gates = weights.to(logits.dtype).repeat_interleave(self.rank, dim=-1)
-        return Routing(gates, balance, use)
+        return Routing(gates, use, probabilities.mean(0))
 
     def add_to(self, frozen: Tensor, index: int, modality: str, x: Tensor, gates: Tensor) -> Tensor:
         """Add the chosen experts' outputs at linear number `index`, in place, and return it all.

@@ -5,11 +5,14 @@ in float32, autocast or not, because temperatures blow half precision's rounding
 normalised here and may come at any length. Rows that cannot count (a teacher's failed sample is
 NaN in its store) are masked, not filtered: shapes stay fixed and an all-masked batch gives a zero
 that still reaches every parameter.
+
+On many ranks each objective gives this rank's share: its own rows, divided by the rows of all. The
+sum over the ranks is the objective of the whole batch, whatever the split.
 """
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +28,51 @@ def _in_float32(objective: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return computed
 
 
+class Labelled(NamedTuple):
+    """Rows beside what their labels mean."""
+
+    features: Tensor
+    """[N, D] in the student's joint space."""
+    texts: Tensor
+    """[N, T], text embeddings of the rows' labels; no gradient flows."""
+
+
+class Spread(NamedTuple):
+    """Rows that are spread over the ranks."""
+
+    own: Labelled
+    """This rank's."""
+    everyone: Labelled
+    """All ranks', the own ones among them."""
+
+
+def soft_binding(samples: Spread, anchors: Spread, *, tau: float, logit_scale: Tensor) -> Tensor:
+    """Bind samples of one modality to anchors they were never paired with, by label meaning.
+
+    The mean of `one_way_binding` in both directions, own queries against everyone's keys. With
+    distinct labels and tau -> 0 it is CLIP's symmetric InfoNCE; samples of the same label share
+    their targets' mass.
+
+    Args:
+        samples: student embeddings.
+        anchors: what they are bound to, at least one among all ranks.
+        tau: temperature of the targets; towards 0 they become one-hot on the nearest label.
+        logit_scale: as in `one_way_binding`.
+    """
+    settings = {"tau": tau, "logit_scale": logit_scale}
+    there = one_way_binding(
+        *_pairs(samples.own, anchors.everyone), total=len(samples.everyone.features), **settings
+    )
+    back = one_way_binding(
+        *_pairs(anchors.own, samples.everyone), total=len(anchors.everyone.features), **settings
+    )
+    return (there + back) / 2
+
+
+def _pairs(queries: Labelled, keys: Labelled) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return queries.features, keys.features, queries.texts, keys.texts
+
+
 @_in_float32
 def one_way_binding(
     queries: Tensor,
@@ -34,53 +82,33 @@ def one_way_binding(
     *,
     tau: float,
     logit_scale: Tensor,
+    total: int,
 ) -> Tensor:
     """Cross-entropy of each query's distribution over the keys against what their labels say.
 
-    mean_i sum_j -q_ij log p_ij,
+    sum_i sum_j -q_ij log p_ij / total,
     q_ij = softmax_j(cos(t_i, t_j) / tau), p_ij = softmax_j(cos(e_i, a_j) * exp(logit_scale))
 
-    In distributed training the local rows are the queries and the gathered ones the keys.
-
     Args:
-        queries: e, [B, D], student embeddings.
+        queries: e, [B, D].
         keys: a, [A, D], in the same space.
         query_texts: t_i, [B, T], text embeddings of the queries' labels; no gradient flows.
         key_texts: t_j, [A, T], likewise of the keys'.
-        tau: temperature of the targets; towards 0 they become one-hot on the nearest label.
+        tau: temperature of the targets.
         logit_scale: the logarithm of the scale, scalar; as in CLIP the scale stops at 100
             (arXiv:2103.00020, section 2.5).
+        total: queries of all ranks.
     """
     logits = _cosines(queries, keys) * logit_scale.float().exp().clamp(max=100.0)
     with torch.no_grad():
         targets = (_cosines(query_texts, key_texts) / tau).softmax(-1)
-    return F.cross_entropy(logits, targets)
-
-
-def soft_binding(
-    embeddings: Tensor,
-    anchors: Tensor,
-    label_texts: Tensor,
-    anchor_texts: Tensor,
-    *,
-    tau: float,
-    logit_scale: Tensor,
-) -> Tensor:
-    """Bind samples of one modality to anchors they were never paired with, by label meaning.
-
-    The mean of `one_way_binding` in both directions. With distinct labels and tau -> 0 it is
-    CLIP's symmetric InfoNCE; samples of the same label share their targets' mass.
-
-    Args: as `one_way_binding`; embeddings and label_texts have B rows, anchors and anchor_texts A.
-    """
-    settings = {"tau": tau, "logit_scale": logit_scale}
-    there = one_way_binding(embeddings, anchors, label_texts, anchor_texts, **settings)
-    back = one_way_binding(anchors, embeddings, anchor_texts, label_texts, **settings)
-    return (there + back) / 2
+    return F.cross_entropy(logits, targets, reduction="sum") / total
 
 
 @_in_float32
-def feature_distillation(predicted: Tensor, target: Tensor, *, valid: Tensor) -> Tensor:
+def feature_distillation(
+    predicted: Tensor, target: Tensor, *, valid: Tensor, total: Tensor
+) -> Tensor:
     """Follow a teacher's cached features: mean over valid rows of 1 - cos(predicted, target).
 
     Serves teachers (predicted = projector(hidden)) and CLIP's anchors (predicted = embedding).
@@ -89,9 +117,10 @@ def feature_distillation(predicted: Tensor, target: Tensor, *, valid: Tensor) ->
         predicted: [B, D].
         target: [B, D]; rows that are not valid may hold anything, NaN included.
         valid: bool [B].
+        total: scalar, valid rows of all ranks.
     """
     distance = 1 - F.cosine_similarity(predicted, _without(target, valid), dim=-1)
-    return _mean(distance, valid)
+    return _mean(distance, valid, total)
 
 
 @_in_float32
@@ -103,6 +132,7 @@ def similarity_distillation(
     *,
     temperature: float,
     valid: Tensor,
+    total: Tensor,
 ) -> Tensor:
     """Agree with a teacher about the classes: mean over valid rows of KL(teacher || student).
 
@@ -116,11 +146,27 @@ def similarity_distillation(
         teacher_texts: [C, T], the teacher's text features of the same classes.
         temperature: of both distributions.
         valid: bool [B].
+        total: scalar, valid rows of all ranks.
     """
     student = (_cosines(predicted, own_texts) / temperature).log_softmax(-1)
     teacher = (_cosines(_without(target, valid), teacher_texts) / temperature).log_softmax(-1)
     divergence = F.kl_div(student, teacher, reduction="none", log_target=True).sum(-1)
-    return _mean(divergence, valid)
+    return _mean(divergence, valid, total)
+
+
+def load_balance(use: Tensor, probability: Tensor) -> Tensor:
+    """Even use of the experts: Switch Transformer's loss (arXiv:2101.03961, equation 4).
+
+    The mean over routers of E * sum_e use_e * probability_e: 1 when perfectly even, E / top_k at
+    worst. It is that of the whole batch, since use is: a rank gives its share of the mean
+    probabilities.
+
+    Args:
+        use: [routers, E], share of all ranks' choices that fell on each expert; no gradient flows.
+        probability: [routers, E], this rank's mean routing probabilities times its part of the
+            rows.
+    """
+    return use.shape[-1] * (use * probability).sum(-1).mean()
 
 
 def _cosines(rows: Tensor, columns: Tensor) -> Tensor:
@@ -131,5 +177,5 @@ def _without(target: Tensor, valid: Tensor) -> Tensor:
     return torch.where(valid[:, None], target, 0.0)
 
 
-def _mean(values: Tensor, valid: Tensor) -> Tensor:
-    return (values * valid).sum() / valid.sum().clamp(min=1)
+def _mean(values: Tensor, valid: Tensor, total: Tensor) -> Tensor:
+    return (values * valid).sum() / total.clamp(min=1)

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from pipeline.config import Params
+from pipeline.store import Provenance, store_path
 from stage2_train.projectors import FeatureProjectors
 from stage2_train.student import Student
+from stage2_train.untrained_clip import untrained_openclip
 
 EVERY_MODALITY = "shared"
 
@@ -43,6 +46,28 @@ def summarise(student: Student, projectors: FeatureProjectors | None = None) -> 
     if projectors is not None:
         by_teacher = {teacher: _count(head) for teacher, head in projectors.heads.items()}
     return ParameterSummary(dict(sorted(counts.items())), by_teacher)
+
+
+def planned_summary(params: Params) -> str:
+    """The table of a recipe, before there are data or weights; a teacher without a store, which
+    tells how wide its features are, stands without its projector's count."""
+    student = Student(untrained_openclip(params.student.arch), params.student)
+    dims: dict[str, int | None] = {}
+    for name in params.train.teachers:
+        pair = params.extract[name]
+        if pair.teacher != params.train.anchor:
+            dims[pair.teacher] = dims.get(pair.teacher) or _stored_dim(params, name)
+    known = {teacher: dim for teacher, dim in dims.items() if dim is not None}
+    projectors = FeatureProjectors(student.width, known, params.student.projector)
+    missing = [teacher for teacher in dims if teacher not in known]
+    lines = [f"{'projector':<12}{teacher:<24}{'no store yet':>12}" for teacher in missing]
+    return "\n".join([str(summarise(student, projectors)), *lines])
+
+
+def _stored_dim(params: Params, extraction: str) -> int | None:
+    pair = params.extract[extraction]
+    path = store_path(params.cache, pair.teacher, pair.source, "train")
+    return Provenance.read(path, "").determines["storage"]["dim"] if path.is_dir() else None
 
 
 def _part(name: str) -> str:

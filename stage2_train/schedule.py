@@ -18,11 +18,21 @@ def learning_rate(step: int, total: int, config: TrainConfig) -> float:
 def make_optimizer(
     parameters: dict[str, torch.nn.Parameter], config: TrainConfig
 ) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only: not on norms, biases and the logit scale."""
+    """AdamW with weight decay on matrices only: not on norms, biases and the logit scale.
+
+    Its state is there from the start, so that a checkpoint has somewhere to be loaded to.
+    """
     decayed = [p for p in parameters.values() if p.ndim >= 2]
     free = [p for p in parameters.values() if p.ndim < 2]
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.peak_lr, betas=config.betas)
+    optimizer = torch.optim.AdamW(groups, lr=config.peak_lr, betas=config.betas)
+    for parameter in parameters.values():
+        optimizer.state[parameter] = {
+            "step": torch.zeros(()),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+    return optimizer

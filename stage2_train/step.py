@@ -1,6 +1,6 @@
 """One training step's loss: the objectives put together over the mini-batches of all modalities."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,15 +11,21 @@ from pipeline.errors import UserError
 from pipeline.weights import file_sha256
 from stage2_train.inputs import tokenizer_input
 from stage2_train.objectives import (
+    Labelled,
+    Spread,
     feature_distillation,
+    load_balance,
     similarity_distillation,
     soft_binding,
 )
+from stage2_train.order import Share
 from stage2_train.projectors import FeatureProjectors
+from stage2_train.ranks import Ranks
 from stage2_train.stream import MiniBatch
-from stage2_train.student import Student, StudentOutput
+from stage2_train.student import Student
 from stage2_train.targets import TeacherTargets
 from stage2_train.texts import TextTable
+from stage2_train.whole_batch import Encoded, WholeBatch, exchange, there
 
 _SEEN_BY_CLIP = ("image", "video")
 """Modalities whose own views CLIP encodes, a clip as the mean of its frames; of the others its
@@ -28,31 +34,29 @@ features are those of a paired image, to be bound to and not to be copied."""
 
 @dataclass(frozen=True)
 class StepLoss:
-    """What a step is optimised for, and what is logged of it."""
+    """What a step is optimised for, and what is logged of it.
+
+    Total and parts are this rank's shares: their sums over the ranks are the whole batch's loss.
+    """
 
     total: Tensor
     parts: dict[str, Tensor]
     """`<part>/<source or extraction>` -> unweighted scalar, detached."""
     expert_use: dict[str, Tensor]
-    """Modality -> share of each expert it sees."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A mini-batch and what the student made of it."""
-
-    batch: MiniBatch
-    output: StudentOutput
+    """Source -> share of each expert that it sees, over all ranks."""
 
 
 class StepObjective(nn.Module):
     """The student, its projectors and every objective as one module of mini-batches -> loss.
 
+    Every rank sees every source in every step, so no parameter is ever without a gradient.
+
     Args:
         student: encodes every modality.
         projectors: one head per distilled teacher.
         texts: label texts of the run.
-        targets: the opened stores.
+        targets: source -> its opened stores.
+        shares: source -> how the ranks share its mini-batch.
         anchor: name of the teacher whose image features are anchors.
         weights: of the loss parts.
 
@@ -68,89 +72,117 @@ class StepObjective(nn.Module):
         student: Student,
         projectors: FeatureProjectors,
         texts: TextTable,
-        targets: Iterable[TeacherTargets],
+        targets: Mapping[str, list[TeacherTargets]],
+        shares: Mapping[str, Share],
         anchor: str,
         weights: ObjectiveWeights,
     ) -> None:
         super().__init__()
         self.student, self.projectors, self.weights = student, projectors, weights
         self.register_buffer("texts", texts.features, persistent=False)
-        self._anchors = {t.name for t in targets if t.teacher["name"] == anchor}
-        self._teachers = {t.name: t.teacher["name"] for t in targets if t.teacher["name"] != anchor}
+        self.encode = student.forward
+        self._shares, self._ranks = shares, Ranks.current()
+        stores = [(source, store) for source in targets for store in targets[source]]
+        anchors = [(source, store) for source, store in stores if store.teacher["name"] == anchor]
+        self._teachers = {
+            s.name: s.teacher["name"] for _, s in stores if s.teacher["name"] != anchor
+        }
         self._first_class = texts.first_class
-        self._class_texts = {t.name: t.store.text_features() for t in targets}
-        for target in targets:
-            if target.name in self._anchors:
-                _require_own_clip(student, target)
+        self._class_texts = {store.name: store.store.text_features() for _, store in stores}
+        for _, store in anchors:
+            _require_own_clip(student, store)
+        self._paired = [
+            (source, store.name)
+            for source, store in anchors
+            if store.store.index.modality != "image"
+        ]
 
     def forward(self, batches: list[MiniBatch]) -> StepLoss:
         """The weighted sum of all parts over one step's mini-batches."""
-        encoded = [Encoded(b, self.student(b.modality, tokenizer_input(b.inputs))) for b in batches]
+        encoded = [Encoded(b, self.encode(b.modality, tokenizer_input(b.inputs))) for b in batches]
+        whole = exchange(encoded, self._shares, self._paired, self._ranks)
+        labels = self._label_texts(whole)
         parts: dict[str, Tensor] = {}
         for item in encoded:
             source = item.batch.source
-            parts[f"text_binding/{source}"] = self._text_binding(item, encoded)
+            parts[f"text_binding/{source}"] = self._bind(item, whole, labels)
             if item.batch.modality != "image":
-                parts[f"image_binding/{source}"] = self._image_binding(item, encoded)
-            parts[f"balance/{source}"] = item.output.balance_loss
-            parts |= self._distillation(item)
+                parts[f"image_binding/{source}"] = self._image_binding(item, encoded, whole)
+            parts[f"balance/{source}"] = load_balance(
+                whole.use[source], item.output.probability * self._part(source)
+            )
+            parts |= self._distillation(item, whole)
         total = sum(
             getattr(self.weights, name.split("/")[0]) * part for name, part in parts.items()
         )
         assert isinstance(total, Tensor)
-        use = {item.batch.modality: item.output.expert_use.detach() for item in encoded}
+        use = {source: shares.mean(0) for source, shares in whole.use.items()}
         return StepLoss(total, {name: part.detach() for name, part in parts.items()}, use)
 
-    def _text_binding(self, item: Encoded, encoded: list[Encoded]) -> Tensor:
-        """Bind a mini-batch to all label texts of the step."""
-        rows = torch.cat([other.batch.text for other in encoded]).unique()
-        return self._bind(item, self.texts[rows], self.texts[rows])
+    def _part(self, source: str) -> float:
+        return self._shares[source].part(self._ranks.rank)
 
-    def _image_binding(self, item: Encoded, encoded: list[Encoded]) -> Tensor:
+    def _labelled(self, features: Tensor, rows: Tensor) -> Labelled:
+        return Labelled(features, self.texts[rows])
+
+    def _label_texts(self, whole: WholeBatch) -> Spread:
+        """All label texts of the step, as anchors; the ranks share them as queries."""
+        rows = torch.cat(list(whole.texts.values())).unique()
+        own = rows.tensor_split(self._ranks.count)[self._ranks.rank]
+        return Spread(self._labelled(self.texts[own], own), self._labelled(self.texts[rows], rows))
+
+    def _image_binding(self, item: Encoded, encoded: list[Encoded], whole: WholeBatch) -> Tensor:
         """Bind a mini-batch to its paired images' cached features and to the step's images."""
-        own_texts = self.texts[item.batch.text]
-        anchors, texts = [], []
-        for name in self._anchors & item.batch.targets.keys():
-            paired = item.batch.targets[name]
-            there = _valid(paired)
-            anchors.append(paired[there])
-            texts.append(own_texts[there])
+        own, everyone = [], []
+        for source, name in self._paired:
+            if source == item.batch.source:
+                own.append(self._present(item.batch.targets[name], item.batch.text))
+                everyone.append(self._present(whole.paired[name], whole.texts[source]))
         for other in encoded:
+            source = other.batch.source
             if other.batch.modality == "image":
-                anchors.append(other.output.embedding)
-                texts.append(self.texts[other.batch.text])
-        if not anchors:
+                own.append(self._labelled(other.output.embedding.float(), other.batch.text))
+                everyone.append(self._labelled(whole.embeddings[source], whole.texts[source]))
+        if not sum(len(rows.features) for rows in everyone):
             return item.output.embedding.sum() * 0.0
-        return self._bind(item, torch.cat(anchors), torch.cat(texts))
+        return self._bind(item, whole, Spread(_joined(own), _joined(everyone)))
 
-    def _bind(self, item: Encoded, anchors: Tensor, anchor_texts: Tensor) -> Tensor:
+    def _present(self, features: Tensor, rows: Tensor) -> Labelled:
+        """The rows of cached features that are not NaN."""
+        valid = there(features)
+        return self._labelled(features[valid], rows[valid])
+
+    def _bind(self, item: Encoded, whole: WholeBatch, anchors: Spread) -> Tensor:
+        source = item.batch.source
+        samples = Spread(
+            self._labelled(item.output.embedding, item.batch.text),
+            self._labelled(whole.embeddings[source], whole.texts[source]),
+        )
         return soft_binding(
-            item.output.embedding,
+            samples,
             anchors,
-            self.texts[item.batch.text],
-            anchor_texts,
             tau=self.weights.binding_temperature,
             logit_scale=self.student.logit_scale,
         )
 
-    def _distillation(self, item: Encoded) -> dict[str, Tensor]:
+    def _distillation(self, item: Encoded, whole: WholeBatch) -> dict[str, Tensor]:
         """Follow every cached teacher of the source."""
         parts: dict[str, Tensor] = {}
         for name, target in item.batch.targets.items():
-            valid = _valid(target)
+            counted = {"valid": item.valid(name), "total": whole.valid[name]}
             if name in self._teachers:
                 projected = self.projectors(self._teachers[name], item.output.hidden)
-                parts[f"teacher_feature/{name}"] = feature_distillation(
-                    projected, target, valid=valid
-                )
-                parts |= self._similarity(name, item, valid)
+                loss = feature_distillation(projected, target, **counted)
+                parts[f"teacher_feature/{name}"] = loss
+                parts |= self._similarity(name, item, counted)
             elif item.batch.modality in _SEEN_BY_CLIP:
-                parts[f"anchor/{name}"] = feature_distillation(
-                    item.output.embedding, target, valid=valid
-                )
+                loss = feature_distillation(item.output.embedding, target, **counted)
+                parts[f"anchor/{name}"] = loss
         return parts
 
-    def _similarity(self, name: str, item: Encoded, valid: Tensor) -> dict[str, Tensor]:
+    def _similarity(
+        self, name: str, item: Encoded, counted: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Answer zero-shot as the teacher does, where it can."""
         classes = self._class_texts[name]
         if classes is None:
@@ -162,13 +194,13 @@ class StepObjective(nn.Module):
             self.texts[first : first + len(classes)],
             torch.from_numpy(classes).to(self.texts.device),
             temperature=self.weights.similarity_temperature,
-            valid=valid,
+            **counted,
         )
         return {f"teacher_similarity/{name}": loss}
 
 
-def _valid(target: Tensor) -> Tensor:
-    return ~target.isnan().any(dim=-1)
+def _joined(parts: list[Labelled]) -> Labelled:
+    return Labelled(*(torch.cat(column) for column in zip(*parts)))
 
 
 def _require_own_clip(student: Student, target: TeacherTargets) -> None:

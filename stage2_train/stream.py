@@ -1,39 +1,30 @@
 """The joined stream: tars beside their cached planes, every join proved, order fixed by the seed.
 
-A source's order is a pure function of (seed, source, pass): tars in a permuted order, and the
-samples of a tar in a permuted order. Pass p trains on view p mod K. A source that is shorter than
-the others starts its next pass by itself.
+A rank reads only the tars that hold rows of its part, keeps only those rows in memory, and decodes
+only them. The place of an unreadable sample is taken by the next readable one of its tar: the order
+stays a function of (seed, source, pass) on which all ranks agree without asking each other.
 """
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from itertools import groupby, islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.config import Params
+from pipeline.errors import UserError
 from pipeline.prefetch import prefetched_map
 from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index, read_shard
 from pipeline.store import Plane
 from pipeline.views import ViewMaker, ViewRng, chain_for
 from stage2_train.inputs import stacked, student_input
+from stage2_train.order import Cursor, Share, Slot, SourceOrder
 from stage2_train.targets import TeacherTargets, source_folder
 from stage2_train.texts import TextTable
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """How far a source has been read."""
-
-    passes: int = 0
-    """Finished passes over the source."""
-    position: int = 0
-    """Samples taken of the present pass."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +36,13 @@ class JoinedSample:
     """Row of its label text in the TextTable."""
     targets: dict[str, Tensor]
     """Extraction name -> float32 [dim]; NaN where the teacher had failed."""
-    cursor: Cursor
-    """Where the source stands after this sample."""
+    replaced: bool = False
+    """Whether it stands in for an unreadable sample."""
 
 
 @dataclass(frozen=True)
 class MiniBatch:
-    """One step's samples of one source."""
+    """One rank's part of one step's samples of one source."""
 
     source: str
     modality: str
@@ -61,6 +52,8 @@ class MiniBatch:
     """Int64 [B], rows of the TextTable."""
     targets: dict[str, Tensor]
     """Extraction name -> float32 [B, dim]; rows of NaN where the teacher had failed."""
+    replaced: int = 0
+    """Samples that stand in for unreadable ones."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +62,22 @@ class _Task:
 
     key: str
     members: dict[str, bytes]
-    row: int
-    view: int
+    slot: Slot
     planes: list[Plane]
-    cursor: Cursor
 
 
 class SourceStream:
-    """Endless mini-batches of one source."""
+    """Endless mini-batches of one source, or of a rank's share of it.
+
+    Args:
+        params: of the run.
+        source: name under `sources`.
+        targets: the source's opened stores.
+        texts: where its labels stand.
+        threads: decode, augment and join, two mini-batches ahead.
+        share: sizes of the mini-batches.
+        rank: whose part of them this is.
+    """
 
     def __init__(
         self,
@@ -85,23 +86,28 @@ class SourceStream:
         targets: list[TeacherTargets],
         texts: TextTable,
         threads: ThreadPoolExecutor,
+        share: Share,
+        rank: int = 0,
     ) -> None:
         self.source, self.targets, self.texts = source, targets, texts
         self.modality = params.sources[source].modality
         self.cursor = Cursor()
+        self._share, self._rank = share, rank
         self._folder = source_folder(params, source)
         self._index: ShardIndex = read_index(self._folder)
+        counts = [shard.count for shard in self._index.shards]
+        self._order = SourceOrder(params.train.seed, source, counts)
         self._maker = ViewMaker(chain_for(self.modality, self.modality), params.seed, params.views)
         self._student, self._threads = params.student, threads
-        self._seed = params.train.seed
         self._samples: Iterator[JoinedSample] | None = None
 
-    def take(self, count: int) -> MiniBatch:
-        """The next `count` samples; the cursor moves behind them."""
+    def take(self) -> MiniBatch:
+        """The next mini-batch; the cursor moves behind it, other ranks' parts included."""
+        count = self._share.by_rank[self._rank]
         if self._samples is None:
-            self._samples = self._joined(ahead=2 * count)
+            self._samples = prefetched_map(self._threads, self._join, self._tasks(), 2 * count)
         samples = list(islice(self._samples, count))
-        self.cursor = samples[-1].cursor
+        self.cursor = self._order.after(self.cursor, self._share.size)
         return MiniBatch(
             self.source,
             self.modality,
@@ -111,86 +117,60 @@ class SourceStream:
                 target.name: torch.stack([s.targets[target.name] for s in samples])
                 for target in self.targets
             },
+            sum(sample.replaced for sample in samples),
         )
 
-    def _joined(self, ahead: int) -> Iterator[JoinedSample]:
-        for sample in prefetched_map(self._threads, self._join, self._tasks(), ahead):
-            if sample is not None:
-                yield sample
-
     def _tasks(self) -> Iterator[_Task]:
-        """Samples from the cursor on, pass after pass, each beside its tar's planes."""
-        cursor = self.cursor
-        while True:
-            for shard in self._tar_order(cursor.passes):
-                count = self._index.shards[shard].count
-                if cursor.position >= count:  # taken before the resume
-                    cursor = replace(cursor, position=cursor.position - count)
-                    continue
-                skip, before = cursor.position, self._count_before(cursor.passes, shard)
-                for place, task in enumerate(self._tar_tasks(shard, cursor.passes)):
-                    if place >= skip:
-                        yield replace(task, cursor=Cursor(cursor.passes, before + place + 1))
-                cursor = replace(cursor, position=0)
-            cursor = Cursor(cursor.passes + 1, 0)
+        """This rank's samples from the cursor on, each beside its tar's planes."""
+        start, stop = self._share.bounds(self._rank)
+        slots = self._order.part(self.cursor, start, stop, self._share.size)
+        for (passes, shard), wanted in groupby(slots, key=lambda slot: slot[:2]):
+            view = passes % self._maker.sizes.count
+            planes = [target.store.read(shard, view) for target in self.targets]
+            rows = [slot.row for slot in wanted]
+            there = self._read_rows(shard, set(rows))
+            for row in rows:
+                yield _Task(*there.pop(row), Slot(passes, shard, row), planes)
 
-    def _tar_tasks(self, shard: int, passes: int) -> Iterator[_Task]:
-        view = passes % self._maker.sizes.count
-        planes = [target.store.read(shard, view) for target in self.targets]
-        samples = list(read_shard(self._folder, self._index.shards[shard]))
-        rng = ViewRng(self._seed, f"{self.source}/{shard}", passes, "order")
-        for row in rng.permutation(len(samples)):
-            key, members = samples[row]
-            yield _Task(key, members, int(row), view, planes, self.cursor)
+    def _read_rows(self, shard: int, rows: set[int]) -> dict[int, tuple[str, dict[str, bytes]]]:
+        samples = enumerate(read_shard(self._folder, self._index.shards[shard]))
+        return {row: sample for row, sample in samples if row in rows}
 
-    def _tar_order(self, passes: int) -> list[int]:
-        rng = ViewRng(self._seed, self.source, passes, "order")
-        return [int(shard) for shard in rng.permutation(len(self._index.shards))]
-
-    def _count_before(self, passes: int, shard: int) -> int:
-        """Samples of a pass that come before a tar's."""
-        order = self._tar_order(passes)
-        return sum(self._index.shards[s].count for s in order[: order.index(shard)])
-
-    def _join(self, task: _Task) -> JoinedSample | None:
-        """Decode, make the view, prove every target's row; None for an unreadable sample."""
+    def _join(self, task: _Task) -> JoinedSample:
+        """A sample's view and targets, or those of the next readable sample of its tar."""
         try:
-            decoded = decode_member(task.members, self._maker.chain.member)
-            view = self._maker(decoded, task.key, task.view)
-            text = decode_text(task.members)
+            return self._joined(task)
         except UnreadableSample:
-            return None
+            info = self._index.shards[task.slot.shard]
+        tar = self._read_rows(task.slot.shard, set(range(info.count)))
+        for step in range(1, info.count):
+            slot = task.slot._replace(row=(task.slot.row + step) % info.count)
+            try:
+                return replace(
+                    self._joined(_Task(*tar[slot.row], slot, task.planes)), replaced=True
+                )
+            except UnreadableSample:
+                continue
+        raise UserError(
+            f"{self._folder / info.name}: none of its {info.count} samples is readable; "
+            f"run: python -m pipeline.prepare --source {self.source}"
+        )
+
+    def _joined(self, task: _Task) -> JoinedSample:
+        """Decode, make the view, prove every target's row; raises UnreadableSample."""
+        view_number = task.slot.passes % self._maker.sizes.count
+        decoded = decode_member(task.members, self._maker.chain.member)
+        view = self._maker(decoded, task.key, view_number)
+        text = decode_text(task.members)
         for target, plane in zip(self.targets, task.planes):
             same = target.maker.chain == self._maker.chain and self._maker.sizes.check_content
-            target.check(plane, task.row, task.key, task.view, view if same else None)
-        rng = ViewRng(self._maker.seed, task.key, task.view, "text")
+            target.check(plane, task.slot.row, task.key, view_number, view if same else None)
+        rng = ViewRng(self._maker.seed, task.key, view_number, "text")
         return JoinedSample(
             inputs=student_input(self.modality, view.array, self._student),
             text=self.texts.draw(self.source, text, rng),
             targets={
-                target.name: torch.from_numpy(plane.features[task.row].astype(np.float32))
+                target.name: torch.from_numpy(plane.features[task.slot.row].astype(np.float32))
                 for target, plane in zip(self.targets, task.planes)
             },
-            cursor=task.cursor,
         )
-
-
-def mini_batch_sizes(weights: dict[str, float], total: int) -> dict[str, int]:
-    """Split `total` by weight, exactly: floors first, then one each to the largest remainders."""
-    whole = sum(weights.values())
-    shares = {name: total * weight / whole for name, weight in weights.items()}
-    sizes = {name: int(share) for name, share in shares.items()}
-    by_remainder = sorted(shares, key=lambda name: (sizes[name] - shares[name], name))
-    for name in by_remainder[: total - sum(sizes.values())]:
-        sizes[name] += 1
-    return sizes
-
-
-def open_streams(
-    params: Params, texts: TextTable, targets: dict[str, list[TeacherTargets]], threads: Any
-) -> dict[str, SourceStream]:
-    """A stream for every source of the mixture."""
-    return {
-        source: SourceStream(params, source, targets[source], texts, threads)
-        for source in params.train.sources
-    }

@@ -7,12 +7,14 @@ Use after training:
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import torch
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Generator, Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
@@ -32,10 +34,11 @@ class StudentOutput(NamedTuple):
     """[B, width]: the class token after the trunk's last norm; the projectors' input."""
     embedding: Tensor
     """[B, embed_dim]: hidden in CLIP's joint space, not normalised."""
-    balance_loss: Tensor
-    """float32 scalar: mean of the routers' load-balancing losses; 1 when perfectly even."""
-    expert_use: Tensor
-    """float32 [experts the modality sees]: share of routing choices, mean over routers."""
+    use: Tensor
+    """float32 [routers, experts the modality sees]: share of the choices that fell on each."""
+    probability: Tensor
+    """float32 [routers, experts]: mean routing probability of each; with `use`, what
+    `objectives.load_balance` takes."""
 
 
 class Student(nn.Module):
@@ -54,6 +57,9 @@ class Student(nn.Module):
     def __init__(self, openclip: OpenClip, config: StudentConfig, *, seed: int = 0) -> None:
         super().__init__()
         self.config, self.openclip = config, openclip
+        self.recompute = False
+        """Whether training keeps only each block's input and computes the block again in backward:
+        memory for a third more time."""
         self.clip = openclip.model.requires_grad_(False).eval()
         _check_trunk(self.visual, config.arch)
         for modality in config.modalities:
@@ -92,17 +98,22 @@ class Student(nn.Module):
         routings: list[Routing] = []
         # Only the class token leaves the last block. Training uses that; elsewhere the whole
         # block runs, as CLIP's own does, because fewer rows may round differently.
-        shortcut = self.training and torch.is_grad_enabled()
+        shortcut, last = self.training and torch.is_grad_enabled(), visual.transformer.resblocks[-1]
         for block, experts in zip(visual.transformer.resblocks, self.experts):
-            last = experts is self.experts[-1]
-            tokens, decided = experts(block, modality, tokens, class_only=shortcut and last)
+            run = partial(experts, block, modality, class_only=shortcut and block is last)
+            if self.recompute and shortcut:
+                tokens, decided = checkpoint(
+                    run, tokens, use_reentrant=False, preserve_rng_state=False
+                )
+            else:
+                tokens, decided = run(tokens)
             routings += decided
         hidden = visual.ln_post(tokens[:, 0])
         return StudentOutput(
             hidden,
             hidden @ visual.proj,
-            torch.stack([routing.balance for routing in routings]).mean(),
-            torch.stack([routing.use for routing in routings]).mean(0),
+            torch.stack([routing.use for routing in routings]),
+            torch.stack([routing.probability for routing in routings]),
         )
 
     def train(self, mode: bool = True) -> "Student":

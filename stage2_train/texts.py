@@ -23,11 +23,16 @@ class TextTable:
     caption_rows: dict[str, int]
     """Caption -> row."""
 
+    def rows(self, source: str, text: SampleText) -> tuple[int, ...]:
+        """Rows of a sample's labels, or of its captions where it has no label."""
+        first = self.first_class[source]
+        labels = tuple(first + label for label in text.labels)
+        return labels or tuple(self.caption_rows[caption] for caption in text.captions)
+
     def draw(self, source: str, text: SampleText, rng: ViewRng) -> int:
-        """Row of one of a sample's labels, or of its captions where it has no label."""
-        if text.labels:
-            return self.first_class[source] + text.labels[rng.integer(len(text.labels))]
-        return self.caption_rows[text.captions[rng.integer(len(text.captions))]]
+        """One of a sample's rows."""
+        rows = self.rows(source, text)
+        return rows[rng.integer(len(rows))]
 
 
 def build_text_table(

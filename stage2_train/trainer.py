@@ -1,182 +1,162 @@
-"""The training loop: streams -> step objective -> AdamW, with checkpoints that lose nothing."""
+"""The training loop: feed -> update -> log, with checkpoints that lose nothing."""
 
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import torch
 
 from pipeline.config import Params
 from pipeline.device import default_device
-from pipeline.openclip import load_openclip
-from pipeline.shards import read_index
-from stage2_train.checkpoint import Checkpoints, TrainingState, restore
+from pipeline.errors import UserError
+from stage2_train.assembly import assemble, recipe
+from stage2_train.checkpoint import Checkpoints, Progress, training_tensors
+from stage2_train.feed import Fed, open_feed
 from stage2_train.logbook import Logbook
-from stage2_train.projectors import FeatureProjectors
+from stage2_train.probe import Probe
+from stage2_train.ranks import Ranks, is_lost_peer
 from stage2_train.schedule import learning_rate, make_optimizer
-from stage2_train.step import StepLoss, StepObjective
-from stage2_train.stream import MiniBatch, mini_batch_sizes, open_streams
-from stage2_train.student import Student
-from stage2_train.targets import TeacherTargets, open_targets, source_folder
-from stage2_train.texts import build_text_table
+from stage2_train.update import StepReport, Update
+from stage2_train.watchdog import Watchdog
 
 STUDENT = "student"
 """Folder of the portable student in a run's folder."""
+MAX_SKIPPED = 10
+"""Steps in a row without a finite loss, after which there is nothing to hope for."""
+
+
+_LOST = (
+    "lost another rank, which died or hangs; its own line says why; run the same command to go on "
+    "from the last checkpoint"
+)
 
 
 class Trainer:
-    """Everything a run needs, opened and checked before its first step."""
+    """A training on this rank, opened and checked before its first step."""
 
     def __init__(self, params: Params) -> None:
         self.params, self.config = params, params.train
         self.out = Path(self.config.out)
+        self.ranks = Ranks.current()
         self.device = torch.device(default_device())
-        self.indexes = {s: read_index(source_folder(params, s)) for s in self.config.sources}
-        self.targets = self._open_targets()
-        openclip = load_openclip(params.student.arch, params.student.weights, self.device)
-        self.student = Student(openclip, params.student, seed=self.config.seed)
-        self.objective = self._build_objective().to(self.device)
-        self.parameters = {
-            name: p for name, p in self.objective.named_parameters() if p.requires_grad
-        }
-        self.optimizer = make_optimizer(self.parameters, self.config)
-        self.sizes = mini_batch_sizes(self.config.sources, self.config.batch_size)
-        samples = sum(index.samples for index in self.indexes.values())
-        self.total_steps = self.config.epochs * max(1, round(samples / self.config.batch_size))
-        self.checkpoints = Checkpoints(self.out, self._recipe())
-        self._stop = False
+        self.assembly = assemble(params, self.device, self.ranks.count)
+        self.student, self.objective = self.assembly.student, self.assembly.objective
+        parameters = {n: p for n, p in self.objective.named_parameters() if p.requires_grad}
+        optimizer = make_optimizer(parameters, self.config)
+        self.tensors = training_tensors(parameters, optimizer)
+        self.update = Update(self.objective, optimizer, self.config.accumulate)
+        batches = max(1, round(self.assembly.samples / self.config.batch_size))
+        self.total_steps = self.config.epochs * batches
+        recipe_ = recipe(params, self.assembly)
+        self.checkpoints = Checkpoints(self.out, recipe_, self.config.keep_every)
+        self._stop, self._skipped_in_a_row = False, 0
 
     def run(self) -> bool:
-        """Train to the end, from the latest checkpoint on; False if a SIGTERM cut it short."""
-        with ThreadPoolExecutor(self.config.loader_threads) as threads:
-            self.streams = open_streams(self.params, self.texts, self.targets, threads)
-            first = self._resume()
-            previous = signal.signal(signal.SIGTERM, self._on_sigterm)
+        """Train to the end, from the latest checkpoint on; False if a SIGTERM cut it short.
+
+        Raises:
+            UserError: bad data, a loss that is not finite step after step, or a lost rank.
+        """
+        with self._heeding_sigterm(), Watchdog(self.config.step_timeout) as watchdog:
             try:
-                finished = self._train(first)
-            finally:
-                signal.signal(signal.SIGTERM, previous)
-                threads.shutdown(cancel_futures=True)
+                return self._run(watchdog)
+            except RuntimeError as error:
+                if is_lost_peer(error):
+                    raise UserError(f"{watchdog.place}: {_LOST}") from error
+                raise
+
+    def _run(self, watchdog: Watchdog) -> bool:
+        progress = self.checkpoints.resume(self.tensors) or Progress(step=0, cursors={})
+        if progress.step and self.ranks.first:
+            print(f"resumed from step {progress.step}")
+        finished = self._train(progress, watchdog)
         if finished:
-            self.student.save(self.out / STUDENT, self.objective.projectors)
+            if self.ranks.first:
+                self.student.save(self.out / STUDENT, self.objective.projectors)
             self.checkpoints.clear()
         return finished
 
-    def _train(self, first: int) -> bool:
-        with Logbook(self.out, first, self.total_steps) as log:
-            for step in range(first, self.total_steps):
-                waiting = time.monotonic()
-                batches = [self._to_device(self.streams[s].take(n)) for s, n in self._shares()]
-                waited = time.monotonic() - waiting
-                rate = learning_rate(step, self.total_steps, self.config)
-                loss = self._step(batches, rate)
-                log.step(step + 1, _values(loss, rate), self.config.batch_size, waited)
-                if self._stop or (step + 1) % self.config.checkpoint_every == 0:
-                    self._save(step + 1)
-                if self._stop:
+    def _train(self, progress: Progress, watchdog: Watchdog) -> bool:
+        with ExitStack() as stack:
+            feed = stack.enter_context(self._feed(progress))
+            log = probe = None
+            if self.ranks.first:
+                log = stack.enter_context(Logbook(self.out, progress.step, self.total_steps))
+                probe = Probe(self.params, self.assembly.indexes, self.assembly.texts)
+            while progress.step < self.total_steps:
+                step = progress.step + 1
+                rate = learning_rate(progress.step, self.total_steps, self.config)
+                report = self.update(_watched(feed, watchdog, step), rate, lambda: self._stop)
+                progress = self._after(report, progress)
+                values = {**report.values, "learning_rate": rate}
+                if report.stop or step % self.config.checkpoint_every == 0:
+                    watchdog.at(step, "saving a checkpoint")
+                    recalls = probe.recalls(self.student) if probe else {}
+                    progress = self._save(progress, recalls)
+                    values |= {f"probe_recall/{source}": r for source, r in recalls.items()}
+                if log:
+                    values["skipped_steps"] = progress.skipped
+                    log.step(step, values, self.config.batch_size, report.waited)
+                if report.stop:
                     return False
-            log.write_curves()
+            if log:
+                log.write_curves()
         return True
 
-    def _step(self, batches: list[MiniBatch], rate: float) -> StepLoss:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.objective.train()
-        on_gpu = self.device.type == "cuda"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=on_gpu):
-            loss = self.objective(batches)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
-        self.optimizer.step()
-        return loss
-
-    def _shares(self) -> list[tuple[str, int]]:
-        return [(source, size) for source, size in self.sizes.items() if size]
-
-    def _to_device(self, batch: MiniBatch) -> MiniBatch:
-        return MiniBatch(
-            batch.source,
-            batch.modality,
-            tuple(part.to(self.device) for part in batch.inputs),
-            batch.text.to(self.device),
-            {name: target.to(self.device) for name, target in batch.targets.items()},
-        )
-
-    def _open_targets(self) -> dict[str, list[TeacherTargets]]:
-        """The stores of each source, in the order of `train.teachers`."""
-        targets: dict[str, list[TeacherTargets]] = {source: [] for source in self.config.sources}
-        for name in self.config.teachers:
-            source = self.params.extract[name].source
-            if source in targets:
-                targets[source].append(open_targets(self.params, name, self.indexes[source]))
-        return targets
-
-    def _build_objective(self) -> StepObjective:
-        prompts = {source: self.params.sources[source].prompts for source in self.indexes}
-        self.texts = build_text_table(self.student, self.indexes, prompts)
-        stores = [target for targets in self.targets.values() for target in targets]
-        heads = {
-            target.teacher["name"]: target.store.dim
-            for target in stores
-            if target.teacher["name"] != self.config.anchor
-        }
-        projectors = FeatureProjectors(
-            self.student.width, heads, self.params.student.projector, seed=self.config.seed
-        )
-        return StepObjective(
-            self.student, projectors, self.texts, stores, self.config.anchor,
-            self.config.objectives,
-        )  # fmt: skip
-
-    def _recipe(self) -> dict[str, Any]:
-        """What determines the training: settings, data and targets."""
-        stores = [target for targets in self.targets.values() for target in targets]
-        return {
-            "params": {
-                "seed": self.params.seed,
-                "views": asdict(self.params.views),
-                "student": asdict(self.params.student),
-                "train": asdict(self.config),
-            },
-            "tars": {s: [shard.xxh3 for shard in i.shards] for s, i in self.indexes.items()},
-            "stores": {target.name: target.store.provenance.fingerprint for target in stores},
-        }
-
-    def _resume(self) -> int:
-        """Take up the latest checkpoint of this very recipe, if there is one."""
-        state = self.checkpoints.latest()
-        if state is None:
-            return 0
-        restore(self.parameters, state)
-        self.optimizer.load_state_dict(state.optimizer)
-        for source, cursor in state.cursors.items():
-            self.streams[source].cursor = cursor
-        print(f"resumed from step {state.step}")
-        return state.step
-
-    def _save(self, step: int) -> None:
-        self.checkpoints.save(
-            TrainingState(
-                step,
-                {name: parameter.detach() for name, parameter in self.parameters.items()},
-                self.optimizer.state_dict(),
-                {source: stream.cursor for source, stream in self.streams.items()},
+    def _after(self, report: StepReport, progress: Progress) -> Progress:
+        """Count a finished step, with or without an update."""
+        step = progress.step + 1
+        self._skipped_in_a_row = 0 if report.finite else self._skipped_in_a_row + 1
+        if self._skipped_in_a_row > MAX_SKIPPED:
+            bad = [name for name, value in report.values.items() if not isfinite(value)]
+            self._agreed_stop(
+                f"step {step}: not finite in {self._skipped_in_a_row} steps in a row: "
+                f"{', '.join(bad)}; lower train.peak_lr, or look for bad targets with "
+                "python -m stage1_extract.verify"
             )
+        skipped = progress.skipped + (not report.finite)
+        return replace(progress, step=step, cursors=report.cursors, skipped=skipped)
+
+    def _agreed_stop(self, why: str) -> None:
+        """Stop on all ranks, with one line from the first."""
+        if self.ranks.first:
+            raise UserError(why)
+        sys.exit(1)
+
+    def _save(self, progress: Progress, recalls: dict[str, float]) -> Progress:
+        if recalls:
+            progress = replace(progress, score=sum(recalls.values()) / len(recalls))
+        self.checkpoints.save(self.tensors, progress)
+        return progress
+
+    def _feed(self, progress: Progress) -> AbstractContextManager[Iterator[Fed]]:
+        on_gpu, parts = self.device.type == "cuda", self.assembly
+        return open_feed(
+            self.params, parts.texts, parts.targets, parts.shares, progress.cursors, pinned=on_gpu
         )
 
-    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        """Finish the step, save, and leave."""
-        self._stop = True
+    @contextmanager
+    def _heeding_sigterm(self) -> Iterator[None]:
+        """Finish the step, save, and leave: all ranks at the same step."""
+
+        def remember(number: int, frame: FrameType | None) -> None:
+            self._stop = True
+
+        previous = signal.signal(signal.SIGTERM, remember)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, previous)
 
 
-def _values(loss: StepLoss, rate: float) -> dict[str, float]:
-    """Scalars of a step for the log."""
-    values = {"loss": loss.total.item(), "learning_rate": rate}
-    values |= {name: part.item() for name, part in loss.parts.items()}
-    for modality, use in loss.expert_use.items():
-        values |= {f"expert_use/{modality}/{i}": share for i, share in enumerate(use.tolist())}
-    return values
+def _watched(feed: Iterator[Fed], watchdog: Watchdog, step: int) -> Iterator[Fed]:
+    while True:
+        watchdog.at(step, "waiting for data")
+        fed = next(feed)
+        watchdog.at(step, "training, or waiting for another rank")
+        yield fed

@@ -50,7 +50,10 @@ class TrainConfig:
     epochs: int = 100
     """Passes: an epoch is as many steps as the sources' samples fill batches."""
     batch_size: int = 2048
-    """Samples of a step, all sources together."""
+    """Samples of a step: all sources, all ranks and all forward passes together."""
+    accumulate: int = 1
+    """Forward passes of a step, each over its own samples of every source; the bindings compare
+    samples within a pass."""
     peak_lr: float = 2e-4
     """Learning rate at the end of the warm-up."""
     warmup_steps: int = 10_000
@@ -62,13 +65,34 @@ class TrainConfig:
     objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     """Weights of the loss parts."""
     loader_threads: int = 2
-    """Threads that decode, augment and join while the student trains."""
+    """Threads of each rank that decode, augment and join while the student trains."""
+    compile: bool = False
+    """Compile the student with torch.compile: minutes at the start, a faster step after."""
+    checkpoint_activations: bool = False
+    """Compute each block's inside again in the backward pass instead of keeping it: less memory
+    for a third more time."""
     checkpoint_every: int = 500
     """Steps between checkpoints."""
+    keep_every: int | None = None
+    """Steps between checkpoints that stay beside the two latest and the best."""
+    step_timeout: float = 1800.0
+    """Seconds that a rank may take for one step, or wait for the others, before it gives up."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "loader_threads", "checkpoint_every"):
+        for name in ("epochs", "batch_size", "accumulate", "loader_threads", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, found {getattr(self, name)}")
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of accumulate {self.accumulate}"
+            )
+        every = self.keep_every
+        if every is not None and (every < 1 or every % self.checkpoint_every):
+            raise ValueError(
+                f"keep_every {every} must be a multiple of checkpoint_every "
+                f"{self.checkpoint_every}, the steps at which there are checkpoints"
+            )
+        if self.step_timeout <= 0:
+            raise ValueError(f"step_timeout must be > 0, found {self.step_timeout}")
         if not self.sources or min(self.sources.values()) <= 0:
             raise ValueError("sources must name at least one source, each with a weight > 0")

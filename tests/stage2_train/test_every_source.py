@@ -12,6 +12,7 @@ from pipeline.samples import decode_member
 from pipeline.shards import FORMAT, ShardIndex, write_index, write_shard
 from pipeline.views import ViewMaker, chain_for
 from stage2_train.inputs import student_input
+from stage2_train.order import Share
 from stage2_train.stream import SourceStream
 from stage2_train.student import Student
 from stage2_train.trainer import STUDENT, Trainer
@@ -96,7 +97,9 @@ def test_images_and_videos_alone_follow_clips_features_of_their_own_views(logged
 def test_a_stream_of_sounds_gives_the_spectrograms_of_its_views(every_source: Params) -> None:
     trainer = Trainer(every_source)
     with ThreadPoolExecutor(2) as threads:
-        batch = SourceStream(every_source, "sounds", [], trainer.texts, threads).take(SAMPLES)
+        batch = SourceStream(
+            every_source, "sounds", [], trainer.assembly.texts, threads, Share((SAMPLES,))
+        ).take()
         threads.shutdown(cancel_futures=True)
     maker = ViewMaker(chain_for("audio", "audio"), every_source.seed, every_source.views)
     sound = decode_member(every_member(), "audio")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pipeline.config.student import ExpertCounts
 from pipeline.errors import UserError
 from pipeline.openclip import OpenClip, load_openclip
+from stage2_train.objectives import load_balance
 from stage2_train.portable import load_projectors
 from stage2_train.projectors import FeatureProjectors
 from stage2_train.student import Student
@@ -63,8 +64,8 @@ def test_the_last_blocks_shortcut_changes_rounding_only(student: Student) -> Non
     short, whole = student.train()("points", clouds()), student.eval()("points", clouds())
     torch.testing.assert_close(short.embedding, whole.embedding)
     assert short.hidden.shape == (4, 32)
-    assert short.expert_use.shape == (4,)
-    assert short.expert_use.sum().item() == pytest.approx(1.0)
+    assert short.use.shape == short.probability.shape == (2, 4)
+    torch.testing.assert_close(short.use.sum(-1), torch.ones(2))
 
 
 @pytest.mark.parametrize("attention", [False, True])
@@ -73,7 +74,7 @@ def test_one_mini_batch_of_each_modality_reaches_every_parameter(
 ) -> None:
     student = train_a_little(Student(openclip, replace(CONFIG, adapt_attention=attention)))
     outputs = [student.train()("image", images()), student("points", clouds())]
-    loss = sum(o.embedding.square().sum() + o.balance_loss for o in outputs)
+    loss = sum(o.embedding.square().sum() + load_balance(o.use, o.probability) for o in outputs)
     (loss * student.logit_scale).backward()
     assert [n for n, p in student.trainable().items() if p.grad is None] == []
     assert [n for n, p in student.trainable().items() if not p.grad.any()] == []  # type: ignore[union-attr]
@@ -93,7 +94,7 @@ def test_modalities_share_experts_and_keep_their_own(student: Student) -> None:
 def test_half_precision_autocast_trains(student: Student) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = train_a_little(student).train()("points", clouds())
-    assert output.balance_loss.dtype == torch.float32
+    assert output.probability.dtype == torch.float32
     output.embedding.float().sum().backward()
     full = student.eval()("points", clouds()).embedding
     assert torch.cosine_similarity(output.embedding.float(), full).min() > 0.99

@@ -1,18 +1,27 @@
 """The parameter table: every trainable parameter once, in its part; the paper's budget."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Literal, cast
 
+import pytest
 from open_clip.transformer import VisionTransformer
 from torch import Generator, nn
 
+from pipeline.config import load_params
 from pipeline.config.student import StudentConfig
+from pipeline.errors import UserError
 from pipeline.openclip import OpenClip
 from stage2_train.adapted_block import BlockExperts
-from stage2_train.parameter_summary import summarise
+from stage2_train.parameter_summary import planned_summary, summarise
 from stage2_train.projectors import FeatureProjectors
 from stage2_train.student import Student
 from stage2_train.tokenizers import TOKENIZERS
+from tests.tiny_world import tiny_params
+
+ROOT = Path(__file__).parents[2]
 
 PAPER_BUDGET = 7_800_000
 
@@ -62,3 +71,34 @@ def test_the_papers_student_of_five_modalities_keeps_its_budget() -> None:
 
 def _count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize(("projector", "count"), [("linear", 32 * 6 + 6), ("mlp", 33 * 32 + 198)])
+def test_table_2s_switch_changes_the_projectors(
+    cached_world: Path, projector: Literal["linear", "mlp"], count: int
+) -> None:
+    params = tiny_params(cached_world)
+    student = replace(params.student, projector=projector)
+    assert re.search(
+        rf"projector +fake +{count:,}$", planned_summary(replace(params, student=student)), re.M
+    )
+
+
+def test_table_3s_switch_leaves_teachers_out(cached_world: Path) -> None:
+    params = tiny_params(cached_world)
+    train = replace(params.train, teachers=("clip-objects", "clip-renders"))
+    assert "projector" not in planned_summary(replace(params, train=train))
+
+
+@pytest.mark.full_size
+def test_the_papers_recipe_needs_nothing_to_be_summarised() -> None:
+    text = planned_summary(load_params(ROOT / "configs" / "unialign.yaml"))
+    assert re.search(r"student +total +7,082,993$", text, re.M)
+    assert text.count("no store yet") == 2
+
+
+def test_an_unknown_clip_is_named(cached_world: Path) -> None:
+    params = tiny_params(cached_world)
+    student = replace(params.student, arch="ViT-B-61")
+    with pytest.raises(UserError, match="unknown open_clip model 'ViT-B-61'"):
+        planned_summary(replace(params, student=student))
