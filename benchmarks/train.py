@@ -77,7 +77,7 @@ def one_process(params: Params, steps: int) -> None:
     """Full loop, compute alone, and online teachers."""
     with tempfile.TemporaryDirectory() as out:
         trainer = Trainer(replace(params, train=replace(params.train, out=out)))
-        with trainer._feed(Progress(step=0, cursors={})) as feed:
+        with trainer.feed(Progress(step=0, cursors={})) as feed:
             resident = list(itertools.islice(feed, RESIDENT * params.train.accumulate))
             full = rate(trainer, feed, steps)
         alone = rate(trainer, itertools.cycle(resident), steps)
@@ -157,7 +157,7 @@ def one_of_the_ranks(params: Params, steps: int) -> None:
     with tempfile.TemporaryDirectory() as out, process_group(600) as ranks:
         train = replace(params.train, out=out, loader_threads=1)
         trainer = Trainer(replace(params, train=train))
-        with trainer._feed(Progress(step=0, cursors={})) as feed:
+        with trainer.feed(Progress(step=0, cursors={})) as feed:
             found = rate(trainer, feed, steps)
         if ranks.first:
             print(json.dumps(found.samples_per_second), flush=True)

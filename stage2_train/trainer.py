@@ -83,7 +83,7 @@ class Trainer:
 
     def _train(self, progress: Progress, watchdog: Watchdog) -> bool:
         with ExitStack() as stack:
-            feed = stack.enter_context(self._feed(progress))
+            feed = stack.enter_context(self.feed(progress))
             log = probe = None
             if self.ranks.first:
                 log = stack.enter_context(Logbook(self.out, progress.step, self.total_steps))
@@ -134,7 +134,8 @@ class Trainer:
         self.checkpoints.save(self.tensors, progress)
         return progress
 
-    def _feed(self, progress: Progress) -> AbstractContextManager[Iterator[Fed]]:
+    def feed(self, progress: Progress) -> AbstractContextManager[Iterator[Fed]]:
+        """This rank's data from where a training stands, made ready by threads of its own."""
         on_gpu, parts = self.device.type == "cuda", self.assembly
         return open_feed(
             self.params, parts.texts, parts.targets, parts.shares, progress.cursors, pinned=on_gpu

@@ -1,6 +1,7 @@
 """The training loop on one rank: it learns, resumes to the bit, and never mixes two recipes."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 from pipeline.config import Params
 from pipeline.errors import UserError
 from stage2_train import trainer as trainer_module
+from stage2_train.__main__ import train
 from stage2_train.schedule import learning_rate
 from stage2_train.step import StepObjective
 from stage2_train.trainer import STUDENT, Trainer
@@ -40,6 +42,16 @@ def test_training_lowers_the_loss_and_logs_every_part(world: Path) -> None:
     assert json.loads((world / "runs" / "curves.json").read_text())[0]["step"] == 1
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As a rank's process has: another number of threads adds floats in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("settings", [{}, {"batch_size": 14, "accumulate": 2}])
 def test_a_killed_training_resumes_to_the_bit(world: Path, settings: dict) -> None:
     whole, cut = params_of(world, **settings), params_of(world, "cut", **settings)
@@ -59,6 +71,30 @@ def test_sigterm_saves_a_checkpoint(world: Path) -> None:
     progress = Trainer(params).checkpoints.latest()
     assert progress is not None
     assert progress.step == 1
+
+
+def test_the_command_ends_with_143_after_a_sigterm(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Trainer, "run", lambda trainer: False)
+    with pytest.raises(SystemExit) as ended:
+        train(params_of(world))
+    assert ended.value.code == 143
+    assert "stopped by SIGTERM after saving" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"accumulate": 0}, "accumulate must be >= 1, found 0"),
+        ({"accumulate": 2}, "batch_size 13 must be a multiple of accumulate 2"),
+        ({"keep_every": 4}, "keep_every 4 must be a multiple of checkpoint_every 3"),
+        ({"step_timeout": 0.0}, "step_timeout must be > 0"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(world: Path, settings: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        params_of(world, **settings)
 
 
 def test_another_recipe_starts_anew_beside_the_old_checkpoints(world: Path) -> None:

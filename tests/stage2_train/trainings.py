@@ -106,7 +106,7 @@ def run(
 def gradients(params: Params) -> dict[str, torch.Tensor]:
     """Of the first step, as the optimizer would get them."""
     trainer = Trainer(params)
-    with trainer._feed(Progress(step=0, cursors={})) as feed:
+    with trainer.feed(Progress(step=0, cursors={})) as feed:
         trainer.update(feed, 0.0, lambda: False)
     named = trainer.objective.named_parameters()
     return {name: p.grad.clone() for name, p in named if p.grad is not None}
