@@ -58,18 +58,20 @@ def connected_client(address: str) -> Iterator[Client]:
         yield client
 
 
-def _environment(workers: int) -> dict[str, str | None]:
+def _environment(workers: int) -> dict[str, str]:
     """Settings for what is in a worker's environment before its process starts.
 
-    The libraries that it imports look no later. Dask would have the C library return freed memory
-    at once, which costs a quarter of the speed of a torch model on the CPU (benchmarks/workers.py).
+    The libraries that it imports look no later. The C library is to keep freed memory: returned at
+    once, as dask would have it, it costs a third of the speed of a torch model on the CPU.
     """
-    variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    threads = dict.fromkeys(variables, str(max(1, CPU_COUNT // workers)))
-    return {
-        f"distributed.nanny.pre-spawn-environ.{variable}": value
-        for variable, value in {**threads, "MALLOC_TRIM_THRESHOLD_": None}.items()
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    memory = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+    variables = {
+        **dict.fromkeys(threads, str(max(1, CPU_COUNT // workers))),
+        **dict.fromkeys(memory, str(1 << 30)),
     }
+    prefix = "distributed.nanny.pre-spawn-environ."
+    return {f"{prefix}{variable}": value for variable, value in variables.items()}
 
 
 def _worker(number: int) -> dict[str, Any]:
