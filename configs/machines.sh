@@ -21,7 +21,7 @@ case "$1" in
     exec dask cuda worker "$2" --nthreads 1 --resources GPU=1 --memory-limit 0 ;;
   cpus)
     threads $((cores < 4 ? cores : 4))
-    # Dask would return freed memory at once: a third of the speed of a model on the CPU
+    # Let the C library keep freed memory, which dask would have it return at once
     export MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_MMAP_THRESHOLD_=1073741824
     exec dask worker "$2" --nworkers $(((cores + 3) / 4)) --nthreads 1 --memory-limit 0 ;;
 esac

@@ -61,8 +61,8 @@ def connected_client(address: str) -> Iterator[Client]:
 def _environment(workers: int) -> dict[str, str]:
     """Settings for what is in a worker's environment before its process starts.
 
-    The libraries that it imports look no later. The C library is to keep freed memory: returned at
-    once, as dask would have it, it costs a third of the speed of a torch model on the CPU.
+    The libraries that it imports look no later. The C library is to keep freed memory, which dask
+    would have it return at once.
     """
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     memory = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
