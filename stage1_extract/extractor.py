@@ -6,11 +6,12 @@ from itertools import groupby
 import numpy as np
 
 from pipeline.config import Params
-from pipeline.device import default_device
+from pipeline.config.data import Model
 from pipeline.store import Provenance
 from stage1_extract.extraction import Extraction, extract_tars
+from stage1_extract.pairs import teacher_of
 from stage1_extract.tar_task import TarDone, TarTask
-from stage1_extract.teachers import Teacher, load_teacher
+from stage1_extract.teachers import Teacher
 
 
 class Extractor:
@@ -18,16 +19,16 @@ class Extractor:
 
     def __init__(self, params: Params) -> None:
         self._params = params
-        self._teachers: dict[tuple[str, str, str | None], Teacher] = {}
+        self._teachers: dict[tuple[str, Model], Teacher] = {}
         self._extractions: dict[str, Extraction] = {}
 
     def provenance(self, name: str) -> Provenance:
         """What determines the numbers of an extraction."""
-        return self._extraction(name).provenance
+        return self.extraction(name).provenance
 
     def label_texts(self, name: str) -> np.ndarray:
         """Features float32 [classes, dim] of the source's label prompts."""
-        return self._extraction(name).label_texts()
+        return self.extraction(name).label_texts()
 
     def tars(
         self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
@@ -38,10 +39,11 @@ class Extractor:
             UserError: a tar is missing or damaged; those before it are written.
         """
         for names, group in groupby(tasks, key=lambda task: task.names):
-            extractions = [self._extraction(name) for name in names]
+            extractions = [self.extraction(name) for name in names]
             yield from extract_tars(extractions, list(group), on_samples)
 
-    def _extraction(self, name: str) -> Extraction:
+    def extraction(self, name: str) -> Extraction:
+        """The extraction of that name under `extract`, with its teacher."""
         if name not in self._extractions:
             self._extractions[name] = Extraction(self._params, name, self._teacher(name))
         return self._extractions[name]
@@ -49,10 +51,7 @@ class Extractor:
     def _teacher(self, name: str) -> Teacher:
         pair = self._params.extract[name]
         modality = self._params.sources[pair.source].modality
-        arch, weights = self._params.teachers[pair.teacher].model(modality)
-        known = (pair.teacher, arch, weights)
+        known = (pair.teacher, self._params.teachers[pair.teacher].model(modality))
         if known not in self._teachers:
-            self._teachers[known] = load_teacher(
-                pair.teacher, weights=weights, arch=arch, device=default_device()
-            )
+            self._teachers[known] = teacher_of(self._params, pair.teacher, pair.source)
         return self._teachers[known]

@@ -1,7 +1,6 @@
 """The pairs of teacher and source in a params file, and the models that they run."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from pipeline.config import Params
 from pipeline.device import default_device
@@ -40,10 +39,4 @@ def select_extractions(
 def teacher_of(params: Params, teacher: str, source: str) -> Teacher:
     """Load the model of a teacher that runs over a source, on the default device."""
     arch, weights = params.teachers[teacher].model(params.sources[source].modality)
-    return _loaded(teacher, arch, weights)
-
-
-@lru_cache(maxsize=1)
-def _loaded(name: str, arch: str, weights: str | None) -> Teacher:
-    """The model, still in memory where the pair before had the same."""
-    return load_teacher(name, weights=weights, arch=arch, device=default_device())
+    return load_teacher(teacher, weights=weights, arch=arch, device=default_device())

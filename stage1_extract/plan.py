@@ -27,8 +27,9 @@ from pipeline.shards import INDEX, read_index, read_shard
 from pipeline.store.layout import shard_bytes
 from pipeline.unknown_name import unknown_name
 from stage1_extract.extraction import Extraction, shard_folder
+from stage1_extract.extractor import Extractor
 from stage1_extract.forward_pass import ForwardPass
-from stage1_extract.pairs import select_extractions, teacher_of
+from stage1_extract.pairs import select_extractions
 from stage1_extract.shared_views import Sample
 from stage1_extract.tar_task import tar_features
 from stage1_extract.teachers import Card, cards
@@ -72,7 +73,8 @@ def main() -> None:
     params = load_params(arguments.params)
     teachers = arguments.teacher or dict.fromkeys(p.teacher for p in params.extract.values())
     names = select_extractions(params, list(teachers), None)
-    plan = [planned(params, name, arguments.warm_up) for name in names]
+    extractor = Extractor(params) if arguments.warm_up else None
+    plan = [planned(params, name, extractor) for name in names]
     Console().print(plan_table(plan))
     for source in dict.fromkeys(params.extract[each.name].source for each in plan if not each.rows):
         print(
@@ -81,8 +83,8 @@ def main() -> None:
         )
 
 
-def planned(params: Params, name: str, warm_up: bool) -> Planned:
-    """The plan of one extraction.
+def planned(params: Params, name: str, extractor: Extractor | None) -> Planned:
+    """The plan of one extraction; an extractor warms up its teacher and measures it.
 
     Raises:
         UserError: no such architecture; of a warm-up, everything that an extraction may raise.
@@ -95,9 +97,8 @@ def planned(params: Params, name: str, warm_up: bool) -> Planned:
     if (folder / INDEX).exists():
         index = read_index(folder)
         rows, room = index.samples, index.samples_per_shard
-        if warm_up:
-            extraction = Extraction(params, name, teacher_of(params, pair.teacher, pair.source))
-            rate = measured_rate(extraction)
+        if extractor:
+            rate = measured_rate(extractor.extraction(name))
     tars = -(-rows // room) if rows else None
     size = shard_bytes(room, params.views.count, card.dim) * tars if tars else None
     return Planned(name=name, card=card, rows=rows, views=params.views.count, bytes=size, rate=rate)

@@ -21,7 +21,8 @@ from pipeline.store import FeatureStore
 from pipeline.store.marker import marker_path
 from pipeline.views import ViewRng
 from stage1_extract.extraction import Extraction
-from stage1_extract.pairs import select_extractions, teacher_of
+from stage1_extract.extractor import Extractor
+from stage1_extract.pairs import select_extractions
 from stage1_extract.progress import ExtractionProgress
 
 LEAST_COSINE = 0.9999
@@ -57,10 +58,9 @@ def main() -> None:
     arguments = parser.parse_args()
     params = load_params(arguments.params)
     names = select_extractions(params, [arguments.teacher], arguments.source)
-    verdicts = []
+    verdicts, extractor = [], Extractor(params)
     for name in names:
-        teacher = teacher_of(params, arguments.teacher, params.extract[name].source)
-        extraction = Extraction(params, name, teacher)
+        extraction = extractor.extraction(name)
         verdict = verify(extraction, arguments.rows)
         if verdict.bad and arguments.repair:
             print(_report(extraction, verdict) + "; repairing")

@@ -4,7 +4,6 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,7 +20,7 @@ class ConsoleLine:
 
     def __init__(self, first: int, total: int) -> None:
         self._first, self._total = first, total
-        self._console = Console(stderr=True, width=None)
+        self._console = Console(stderr=True)
         self._bar = Progress(
             BarColumn(12),
             TextColumn("step {task.completed}/{task.total} {task.fields[note]}"),
@@ -38,12 +37,7 @@ class ConsoleLine:
         self._started = self._said = time.monotonic()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def step(self, number: int, values: Mapping[str, float]) -> None:

@@ -28,8 +28,6 @@ STUDENT = "student"
 """Folder of the portable student in a run's folder."""
 MAX_SKIPPED = 10
 """Steps in a row without a finite loss, after which there is nothing to hope for."""
-
-
 _LOST = (
     "lost another rank, which died or hangs; its own line says why; run the same command to go on "
     "from the last checkpoint"

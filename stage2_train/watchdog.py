@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from threading import Event, Thread
-from types import TracebackType
 
 from stage2_train.ranks import Ranks
 
@@ -36,12 +35,7 @@ class Watchdog:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
 

@@ -37,9 +37,8 @@ def exclusive(store: Path) -> Iterator[None]:
             path.write_text(f"{os.getpid()} on {socket.gethostname()}")
         yield
     finally:
-        if (
-            own
-        ):  # while it is held: whoever opened it meanwhile finds it unlinked, and takes another
+        # Unlinked while it is held: whoever opened it meanwhile notices, and takes another
+        if own:
             path.unlink(missing_ok=True)
         lock.release()
 

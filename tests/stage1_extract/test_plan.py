@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.errors import UserError, exit_on_user_error
 from stage1_extract import plan as module
+from stage1_extract.extractor import Extractor
 from stage1_extract.plan import card_of, planned
 from tests.stage1_extract.conftest import write_params
 from tests.tiny_world import make_clip, tiny_params
@@ -18,7 +19,7 @@ ROW_ARRAYS = ("features", "params_digest", "view_digest", "key_hash")
 def test_the_planned_bytes_are_those_of_a_written_store(
     cached_world: Path, loaded: list, name: str
 ) -> None:
-    found = planned(tiny_params(cached_world), name, warm_up=False)
+    found = planned(tiny_params(cached_world), name, None)
     teacher, _, source = name.partition("-")
     store = cached_world / "cache" / teacher / f"{source}-train.zarr"
     written = [file for array in ROW_ARRAYS for file in (store / array / "c").rglob("*")]
@@ -38,14 +39,15 @@ def test_a_source_that_is_not_prepared_is_planned_by_its_expected_samples(tmp_pa
         views=replace(params.views, count=8),
         teachers={**params.teachers, "clip": clip},
     )
-    found = planned(params, "clip-renders", warm_up=True)
+    found = planned(params, "clip-renders", Extractor(params))
     assert (found.rows, found.views, found.card.dim, found.hours) == (1_281_167, 8, 512, None)
     assert found.bytes == pytest.approx(1_282_000 * (8 * (512 * 2 + 16) + 8), rel=1e-3)
-    assert planned(params, "clip-objects", warm_up=True).bytes is None
+    assert planned(params, "clip-objects", Extractor(params)).bytes is None
 
 
 def test_a_warm_up_runs_the_teacher_and_tells_the_hours(prepared_world: Path, loaded: list) -> None:
-    found = planned(tiny_params(prepared_world), "fake-objects", warm_up=True)
+    params = tiny_params(prepared_world)
+    found = planned(params, "fake-objects", Extractor(params))
     assert loaded[0].batches >= 3
     assert found.hours == pytest.approx(16 / found.rate / 3600)
 
