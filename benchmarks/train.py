@@ -31,6 +31,7 @@ from stage1_extract.pairs import teacher_of
 from stage1_extract.teachers import Teacher
 from stage2_train.allocator import keep_freed_memory
 from stage2_train.checkpoint import Progress
+from stage2_train.cores import spare_cores
 from stage2_train.feed import Fed
 from stage2_train.ranks import process_group
 from stage2_train.targets import TeacherTargets, source_folder
@@ -64,8 +65,10 @@ def main() -> None:
     if "RANK" in os.environ:
         one_of_the_ranks(load_params(arguments.params), arguments.steps)
         return
+    params = load_params(arguments.params)
     keep_freed_memory()
-    one_process(load_params(arguments.params), arguments.steps)
+    spare_cores(params.train.loader_threads)
+    one_process(params, arguments.steps)
     if arguments.ranks:
         one, many = (on_ranks(arguments, count) for count in (1, arguments.ranks))
         print(f"1 rank, 1 thread              {one:8.1f} samples/s")

@@ -22,8 +22,6 @@ from rich.table import Table
 from pipeline.config import Params, load_params
 from pipeline.errors import UserError, exit_on_user_error
 from stage1_extract.client import Teachers, extract
-from stage1_extract.cluster import Cluster
-from stage1_extract.connection import connected_client, local_client
 from stage1_extract.extractor import Extractor
 from stage1_extract.pairs import select_extractions
 from stage1_extract.progress import ExtractionProgress
@@ -51,14 +49,18 @@ def main() -> None:
 
 def teacher_table() -> Table:
     """Every teacher with what it reads and gives, where its weights are, and their licence."""
-    table = Table(show_lines=True)
-    columns = ("name", "arch", "modality", "dim", "text_space", "weights", "licence", "source")
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for card in cards():
-        values = {column: getattr(card, column) for column in columns}
-        values |= {"dim": card.dim or "its own", "text_space": card.text_space or "-"}
-        table.add_row(*(str(values[column]) for column in columns))
+        table.add_row(f"[bold]{card.name}", f"[bold]{card.arch}")
+        table.add_row("  modality", card.modality)
+        table.add_row("  dim", str(card.dim or "its own"))
+        table.add_row("  text space", card.text_space or "none")
+        table.add_row("  weights", card.weights)
+        table.add_row("  licence", card.licence)
+        table.add_row("  source", card.source)
+        table.add_row()
     return table
 
 
@@ -68,6 +70,10 @@ def _teachers(params: Params, workers: int | None, scheduler: str | None) -> Ite
     if workers is None and scheduler is None:
         yield Extractor(params)
         return
+    # Dask takes seconds to import, and a run in this process has no use for it
+    from stage1_extract.cluster import Cluster
+    from stage1_extract.connection import connected_client, local_client
+
     connected = connected_client(scheduler) if scheduler else local_client(workers or 1)
     with connected as client:
         yield Cluster(client, params)

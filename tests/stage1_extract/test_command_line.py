@@ -95,8 +95,8 @@ def test_a_teacher_runs_over_every_source_it_is_paired_with(prepared_world: Path
 def test_the_list_shows_every_teacher_with_its_licence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "220")
     run(monkeypatch, "--list")
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("clip", "ulip", "vitlens", "multimae", "recon"))
     assert "non-commercial" in shown
+    assert max(map(len, shown.splitlines())) <= 80
