@@ -11,9 +11,11 @@ import numpy as np
 from pipeline.config import Params
 from pipeline.shards import read_index
 from pipeline.store import Provenance, StoreWriter
-from stage1_extract.extraction import filling, shard_folder, store_folder, tar_task
+from stage1_extract.extraction import filling, pending, shard_folder, store_folder, tar_task
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.tar_task import TarDone, TarTask
+
+SHOWN = 5
 
 
 class Teachers(Protocol):
@@ -24,6 +26,9 @@ class Teachers(Protocol):
 
     def label_texts(self, name: str) -> np.ndarray:
         """Features float32 [classes, dim] of the source's label prompts."""
+
+    def spot_check(self, name: str) -> None:
+        """Compute a few rows of a finished store again; raises UserError where they differ."""
 
     def tars(
         self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
@@ -47,10 +52,14 @@ def extract(
         for store in stores.values():
             if store.set_aside:
                 print(f"another recipe's store was kept as {store.set_aside}")
+            if store.dropped:
+                print(f"{store.path}: dropped what is no longer prepared: {_some(store.dropped)}")
         tasks = list(_tasks(params, stores))
         progress.start(tasks)
         for done in teachers.tars(tasks, progress.samples_done):
             progress.tar_done(done)
+        for name in dict.fromkeys(name for task in tasks for name in task.names):
+            teachers.spot_check(name)
 
 
 def _filling(params: Params, name: str, teachers: Teachers) -> AbstractContextManager[StoreWriter]:
@@ -58,16 +67,24 @@ def _filling(params: Params, name: str, teachers: Teachers) -> AbstractContextMa
         store_folder(params, name),
         read_index(shard_folder(params, name)),
         teachers.provenance(name),
+        params.views.count,
         partial(teachers.label_texts, name),
     )
 
 
 def _tasks(params: Params, stores: Mapping[str, StoreWriter]) -> Iterator[TarTask]:
-    """Source by source, each tar that some of the stores lack."""
-    lacking = {name: set(store.pending()) for name, store in stores.items()}
+    """Source by source and block by block, each tar that some of the stores lack."""
+    lacking = {name: set(pending(store)) for name, store in stores.items()}
     by_source = sorted(stores, key=lambda name: params.extract[name].source)
     for _, group in groupby(by_source, key=lambda name: params.extract[name].source):
         names = list(group)
-        for shard in sorted(set().union(*(lacking[name] for name in names))):
-            without = [name for name in names if shard in lacking[name]]
-            yield tar_task(without, shard_folder(params, names[0]), stores[names[0]].index, shard)
+        folder, index = shard_folder(params, names[0]), stores[names[0]].index
+        wanted = set().union(*(lacking[name] for name in names))
+        for shard, views in sorted(wanted, key=lambda task: (task[1].start, task[1].stop, task[0])):
+            without = [name for name in names if (shard, views) in lacking[name]]
+            yield tar_task(without, folder, index, shard, views)
+
+
+def _some(tars: Sequence[str]) -> str:
+    more = f" and {len(tars) - SHOWN} more" if tars[SHOWN:] else ""
+    return ", ".join(tars[:SHOWN]) + more

@@ -49,6 +49,10 @@ class Cluster:
         """Features float32 [classes, dim] of the source's label prompts."""
         return self._answer(_label_texts, name)
 
+    def spot_check(self, name: str) -> None:
+        """Let a worker compute a few rows of a finished store again."""
+        self._answer(_spot_check, name)
+
     def tars(
         self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
     ) -> Iterator[TarDone]:
@@ -61,12 +65,12 @@ class Cluster:
                 done, the names of the tars that killed their workers.
         """
         waiting, running = deque(tasks), dict[Future, TarTask]()
-        deadly: list[TarTask] = []
+        deadly, run = list[TarTask](), self._job.run
         wrong: list[UserError] = []
         while waiting or running:
             while waiting and len(running) < max(1, len(self._workers())):
                 task = waiting.popleft()
-                running[self._submit(_extract, task, f"{task.tar}-{self._job.run}")] = task
+                running[self._submit(_extract, task, f"{task.tar}-{task.block}-{run}")] = task
             for future in _finished(running):
                 task = running.pop(future)
                 try:
@@ -140,6 +144,11 @@ def _provenance(job: Job, name: str) -> Provenance:
 def _label_texts(job: Job, name: str) -> np.ndarray:
     with _located(job):
         return _extractor(job).label_texts(name)
+
+
+def _spot_check(job: Job, name: str) -> None:
+    with _located(job):
+        _extractor(job).spot_check(name)
 
 
 def _extract(job: Job, task: TarTask) -> TarDone:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from pipeline.config import Params, TeacherConfig
 from pipeline.prompts import class_embeddings, templates
 from pipeline.shards import ShardIndex, read_index, read_shard, verify_shard
 from pipeline.store import Provenance, ShardFeatures, ShardWriter, StoreWriter, exclusive
-from pipeline.store.layout import shard_bytes, store_path
+from pipeline.store.layout import store_path
 from pipeline.store.recipe import architecture, store_recipe
 from pipeline.views import ViewMaker, chain_for
 from stage1_extract.forward_pass import ForwardPass
@@ -41,8 +42,17 @@ class Extraction:
             chain_for(self._source.modality, teacher.modality), params.seed, params.views
         )
         self.forward = ForwardPass(
-            teacher, self.maker, self._config.batch_size, self._config.precision
+            teacher,
+            self.maker,
+            self._config.batch_size,
+            self._config.precision,
+            range(params.views.count),
         )
+
+    @property
+    def dtype(self) -> str:
+        """Of the stored features."""
+        return self._config.store
 
     @cached_property
     def provenance(self) -> Provenance:
@@ -53,11 +63,12 @@ class Extraction:
             self.maker,
             self.index,
             self._source.prompts,
+            self._config.store,
         )
         determines = {
             **known,
             "text": {**known["text"], "features": teacher.text_space is not None},
-            "storage": {**known["storage"], "views": self.forward.views, "dim": teacher.dim},
+            "storage": {**known["storage"], "dim": teacher.dim},
         }
         origin = {"licence": teacher.licence, "repository": teacher.source}
         return Provenance(
@@ -71,16 +82,20 @@ class Extraction:
 
     def run(self, progress: ExtractionProgress) -> None:
         """Extract in this process what the store lacks."""
-        with filling(self.path, self.index, self.provenance, self.label_texts) as store:
-            tasks = [tar_task([self.name], self.folder, self.index, n) for n in store.pending()]
+        count = len(self.forward.views)
+        with filling(self.path, self.index, self.provenance, count, self.label_texts) as store:
+            tasks = [
+                tar_task([self.name], self.folder, self.index, shard, views)
+                for shard, views in pending(store)
+            ]
             progress.start(tasks)
             for done in extract_tars([self], tasks, progress.samples_done):
                 progress.tar_done(done)
 
-    def write(self, shard: int, data: ShardFeatures) -> int:
-        """Write one tar's rows into the store; return their bytes."""
-        self._writer.write(shard, data)
-        return shard_bytes(self.index.samples_per_shard, self.forward.views, self.teacher.dim)
+    def write(self, task: TarTask, data: ShardFeatures) -> int:
+        """Write a task's rows into the store; return their bytes."""
+        self._writer.write(task.shard, data, task.block)
+        return self._writer.layout.shard_bytes
 
     @cached_property
     def _writer(self) -> ShardWriter:
@@ -103,24 +118,35 @@ def store_folder(params: Params, name: str) -> Path:
     return store_path(params.cache, pair.teacher, pair.source, "train")
 
 
-def tar_task(names: Sequence[str], folder: Path, index: ShardIndex, shard: int) -> TarTask:
-    """The task of one tar for some extractions over its source."""
+def pending(store: StoreWriter) -> Iterator[tuple[int, range]]:
+    """(tar, numbers of the views) of what a store lacks."""
+    size = store.layout.views
+    return ((shard, range(b * size, (b + 1) * size)) for shard, b in store.pending())
+
+
+def tar_task(
+    names: Sequence[str], folder: Path, index: ShardIndex, shard: int, views: range
+) -> TarTask:
+    """The task of one tar under one block of views, for some extractions over its source."""
     info = index.shards[shard]
-    return TarTask(tuple(names), shard, str(folder / info.name), info.count)
+    return TarTask(tuple(names), shard, str(folder / info.name), info.count, views)
 
 
 @contextmanager
 def filling(
-    path: Path, index: ShardIndex, provenance: Provenance, label_texts: Callable[[], np.ndarray]
+    path: Path,
+    index: ShardIndex,
+    provenance: Provenance,
+    views: int,
+    label_texts: Callable[[], np.ndarray],
 ) -> Iterator[StoreWriter]:
     """Hold the store at `path`: created, resumed or taken up again, its label texts in place.
 
     Raises:
         UserError: another run holds it, or its provenance is damaged.
     """
-    views, dim = (provenance.determines["storage"][name] for name in ("views", "dim"))
     with exclusive(path):
-        store = StoreWriter(path, provenance, index, views=views, dim=dim)
+        store = StoreWriter(path, provenance, index, views)
         has_texts = bool(index.classes) and provenance.determines["text"]["features"]
         if has_texts and not store.has_text():
             store.write_text(label_texts())
@@ -132,13 +158,18 @@ def extract_tars(
     tasks: Sequence[TarTask],
     on_samples: Callable[[int], None],
 ) -> Iterator[TarDone]:
-    """Do tasks of some extractions over one source, reading and decoding each sample once."""
-    passes = [extraction.forward for extraction in extractions]
+    """Do tasks of some extractions over one source, reading and decoding each sample once.
+
+    The tasks must be of one block of views.
+    """
+    if not tasks:
+        return
+    passes = [replace(extraction.forward, views=tasks[0].views) for extraction in extractions]
     samples = _samples(extractions[0], tasks)
     features = tar_features(passes, [task.samples for task in tasks], samples, on_samples)
     for found, task in zip(features, tasks):
         pairs = list(zip(extractions, found))
-        size = sum(extraction.write(task.shard, data) for extraction, data in pairs)
+        size = sum(extraction.write(task, data) for extraction, data in pairs)
         yield TarDone(task, {extraction.name: data.failed for extraction, data in pairs}, size)
 
 

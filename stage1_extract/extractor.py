@@ -10,6 +10,7 @@ from pipeline.config.data import Model
 from pipeline.store import Provenance
 from stage1_extract.extraction import Extraction, extract_tars
 from stage1_extract.pairs import teacher_of
+from stage1_extract.recompute import spot_check
 from stage1_extract.tar_task import TarDone, TarTask
 from stage1_extract.teachers import Teacher
 
@@ -30,6 +31,10 @@ class Extractor:
         """Features float32 [classes, dim] of the source's label prompts."""
         return self.extraction(name).label_texts()
 
+    def spot_check(self, name: str) -> None:
+        """Compute a few rows of a finished store again; raises UserError where they differ."""
+        spot_check(self.extraction(name))
+
     def tars(
         self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
     ) -> Iterator[TarDone]:
@@ -38,7 +43,7 @@ class Extractor:
         Raises:
             UserError: a tar is missing or damaged; those before it are written.
         """
-        for names, group in groupby(tasks, key=lambda task: task.names):
+        for (names, _), group in groupby(tasks, key=lambda task: (task.names, task.views)):
             extractions = [self.extraction(name) for name in names]
             yield from extract_tars(extractions, list(group), on_samples)
 

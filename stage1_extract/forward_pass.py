@@ -20,16 +20,13 @@ class ForwardPass:
     """Views in a batch."""
     precision: str
     """`float32`, or `bfloat16` by autocast."""
-
-    @property
-    def views(self) -> int:
-        """Views of every sample, K."""
-        return self.maker.sizes.count
+    views: range
+    """Numbers of the views of every sample."""
 
     @property
     def rows_per_batch(self) -> int:
-        """Samples whose K views make up a batch."""
-        return max(1, self.batch_size // self.views)
+        """Samples whose views make up a batch."""
+        return max(1, self.batch_size // len(self.views))
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Features float32 [B, dim] of preprocessed views on the CPU; not waited for on a GPU."""

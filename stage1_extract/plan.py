@@ -4,7 +4,7 @@
     python -m stage1_extract.plan --teacher ulip --warm-up   and how long it will take here
 
 Rows are those of the prepared source, or else `samples` of its config. Bytes are those on disk,
-digests included; float16 features. `--warm-up` loads each teacher and runs it for some seconds
+digests included. `--warm-up` loads each teacher and runs it for some seconds
 over the first samples of its source, decoding and augmentation included; hours are those of one
 worker on such a machine, and fewer where several teachers share the decoding.
 """
@@ -24,7 +24,7 @@ from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.shards import INDEX, read_index, read_shard
-from pipeline.store.layout import shard_bytes
+from pipeline.store.layout import Layout
 from pipeline.unknown_name import unknown_name
 from stage1_extract.extraction import Extraction, shard_folder
 from stage1_extract.extractor import Extractor
@@ -100,7 +100,8 @@ def planned(params: Params, name: str, extractor: Extractor | None) -> Planned:
         if extractor:
             rate = measured_rate(extractor.extraction(name))
     tars = -(-rows // room) if rows else None
-    size = shard_bytes(room, params.views.count, card.dim) * tars if tars else None
+    layout = Layout(room, params.views.count, card.dim, params.teachers[pair.teacher].store)
+    size = layout.shard_bytes * tars if tars else None
     return Planned(name=name, card=card, rows=rows, views=params.views.count, bytes=size, rate=rate)
 
 

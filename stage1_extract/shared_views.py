@@ -17,11 +17,11 @@ Sample = tuple[str, Mapping[str, bytes]]
 
 @dataclass(frozen=True)
 class TeacherInputs:
-    """All K views of one sample, preprocessed for one teacher."""
+    """Some views of one sample, preprocessed for one teacher."""
 
     key: str
     inputs: Tensor | None
-    """[K, ...]; None if the sample could not be used."""
+    """[views, ...]; None if the sample could not be used."""
     params_digest: list[int]
     view_digest: list[int]
 
@@ -29,24 +29,27 @@ class TeacherInputs:
 def teacher_inputs(passes: Sequence[ForwardPass], sample: Sample) -> list[TeacherInputs]:
     """What every teacher sees of a sample, in the order of `passes`."""
     key, members = sample
-    views = {maker: _views(maker, key, members) for maker in {each.maker for each in passes}}
-    return [_preprocessed(each, key, views[each.maker]) for each in passes]
+    wanted = {(each.maker, each.views) for each in passes}
+    views = {(maker, numbers): _views(maker, numbers, key, members) for maker, numbers in wanted}
+    return [_preprocessed(each, key, views[each.maker, each.views]) for each in passes]
 
 
-def _views(maker: ViewMaker, key: str, members: Mapping[str, bytes]) -> list[View] | None:
-    """The K views, or None where the sample cannot be used."""
+def _views(
+    maker: ViewMaker, numbers: range, key: str, members: Mapping[str, bytes]
+) -> list[View] | None:
+    """The views of these numbers, or None where the sample cannot be used."""
     try:
         decoded = decode_member(members, maker.chain.member)
-        return maker.views(decoded, key, range(maker.sizes.count))
+        return maker.views(decoded, key, numbers)
     except UnreadableSample:
         return None
 
 
 def _preprocessed(forward: ForwardPass, key: str, views: list[View] | None) -> TeacherInputs:
     if views is None:
-        drawn = [forward.maker.params(key, view) for view in range(forward.views)]
-        digests = [params_digest(key, view, params) for view, params in enumerate(drawn)]
-        return TeacherInputs(key, None, digests, [0] * forward.views)
+        drawn = [(view, forward.maker.params(key, view)) for view in forward.views]
+        digests = [params_digest(key, view, params) for view, params in drawn]
+        return TeacherInputs(key, None, digests, [0] * len(digests))
     return TeacherInputs(
         key,
         torch.stack([forward.teacher.preprocess(view.array) for view in views]),

@@ -4,12 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.store import ShardFeatures
+from pipeline.store import ShardFeatures, without_unstorable
 from pipeline.views.digest import key_digest
 from stage1_extract.forward_pass import ForwardPass
 from stage1_extract.shared_views import TeacherInputs
-
-FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
 class TarEncoder:
@@ -58,11 +56,10 @@ class TarEncoder:
         self._waiting = []
 
     def _features(self) -> np.ndarray:
-        """Float16 [rows, views, dim]; NaN without a feature, and for what float16 cannot hold."""
-        shape = (len(self._keys), self._forward.views, self._forward.teacher.dim)
-        features = np.full(shape, np.nan, dtype=np.float16)
+        """Float32 [rows, views, dim]; NaN without a feature, and for what no store can hold."""
+        shape = (len(self._keys), len(self._forward.views), self._forward.teacher.dim)
+        features = np.full(shape, np.nan, dtype=np.float32)
         if self._encoded:
             encoded = torch.cat(self._encoded).cpu().numpy()
-            held = np.where(np.abs(encoded) <= FLOAT16_MAX, encoded, np.nan).astype(np.float16)
-            features[self._usable] = held.reshape(-1, *shape[1:])
+            features[self._usable] = without_unstorable(encoded).reshape(-1, *shape[1:])
         return features

@@ -1,4 +1,4 @@
-"""The unit of work: one tar of a source, for every teacher whose store lacks it."""
+"""The unit of work: one tar under one block of views, for every teacher whose store lacks it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ LEAST_THREADS, MOST_THREADS = 2, 16
 
 @dataclass(frozen=True)
 class TarTask:
-    """One tar and the extractions that lack it."""
+    """One tar under one block of views, and the extractions that lack it."""
 
     names: tuple[str, ...]
     """Names under `extract`, all over one source."""
@@ -32,6 +32,13 @@ class TarTask:
     """Path of the tar, for messages."""
     samples: int
     """Samples in it."""
+    views: range
+    """Numbers of the block's views."""
+
+    @property
+    def block(self) -> int:
+        """Number of the block."""
+        return self.views.start // len(self.views)
 
     @property
     def rows(self) -> int:

@@ -10,30 +10,24 @@ compares. Exit code 1 if a tar is bad or missing, or a recomputed row's cosine i
 import argparse
 import sys
 from dataclasses import dataclass
-
-import numpy as np
+from itertools import product
 
 from pipeline.config import load_params
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.samples import decode_member
-from pipeline.shards import read_shard
-from pipeline.store import FeatureStore
 from pipeline.store.marker import marker_path
-from pipeline.views import ViewRng
 from stage1_extract.extraction import Extraction
 from stage1_extract.extractor import Extractor
 from stage1_extract.pairs import select_extractions
 from stage1_extract.progress import ExtractionProgress
-
-LEAST_COSINE = 0.9999
+from stage1_extract.recompute import LEAST_COSINE, open_store, recomputed_cosines
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What was found in one store."""
 
-    bad: dict[int, str]
-    """Tar number -> what is wrong with it, and the command that mends it."""
+    bad: dict[tuple[int, int], str]
+    """(tar, block of views) -> what is wrong with it, and the command that mends it."""
     cosines: list[float]
     """Of the recomputed rows, each under one random view."""
 
@@ -77,49 +71,33 @@ def verify(extraction: Extraction, rows: int) -> Verdict:
     Raises:
         UserError: there is no store, or it belongs to another recipe.
     """
-    store = FeatureStore(extraction.path, extraction.index, extraction.provenance.determines)
-    bad: dict[int, str] = {}
-    for shard in range(len(extraction.index.shards)):
+    store = open_store(extraction)
+    bad: dict[tuple[int, int], str] = {}
+    tars, views = range(len(extraction.index.shards)), range(store.views)
+    for shard, view in product(tars, views):
         try:
-            for view in range(store.views):
-                store.read(shard, view)
+            store.read(shard, view)
         except UserError as error:
-            bad[shard] = str(error)
-    rng = ViewRng(extraction.maker.seed, extraction.index.dataset, 0, "verify")
-    whole = [shard for shard in range(len(extraction.index.shards)) if shard not in bad]
-    drawn = [(whole[rng.integer(len(whole))], rng) for _ in range(rows)] if whole else []
-    return Verdict(bad, [_recomputed(extraction, store, shard, rng) for shard, rng in drawn])
+            bad[shard, view // store.layout.views] = str(error)
+    damaged = {shard for shard, _ in bad}
+    whole = [shard for shard in tars if shard not in damaged]
+    return Verdict(bad, recomputed_cosines(extraction, whole, rows))
 
 
 def repair(extraction: Extraction, verdict: Verdict) -> None:
     """Withdraw the markers of bad tars and extract those tars again."""
-    for shard in verdict.bad:
+    for shard, block in verdict.bad:
         tar = extraction.index.shards[shard].name
-        marker_path(extraction.path, tar).unlink(missing_ok=True)
+        marker_path(extraction.path, tar, block).unlink(missing_ok=True)
     with ExtractionProgress("repair") as progress:
         extraction.run(progress)
-
-
-def _recomputed(extraction: Extraction, store: FeatureStore, shard: int, rng: ViewRng) -> float:
-    """Cosine between a cached row and the same view through the teacher now; 1 if it had failed."""
-    info, view = extraction.index.shards[shard], rng.integer(store.views)
-    row = rng.integer(info.count)
-    key, members = list(read_shard(extraction.folder, info))[row]
-    cached = store.read(shard, view).features[row].astype(np.float32)
-    if np.isnan(cached).any():
-        return 1.0
-    decoded = decode_member(members, extraction.maker.chain.member)
-    array = extraction.maker(decoded, key, view).array
-    inputs = extraction.teacher.preprocess(array)[None]
-    live = extraction.forward.encode(inputs)[0].cpu().numpy()
-    return float(live @ cached / (np.linalg.norm(live) * np.linalg.norm(cached)))
 
 
 def _report(extraction: Extraction, verdict: Verdict) -> str:
     tars = len(extraction.index.shards)
     least = f"{min(verdict.cosines):.6f}" if verdict.cosines else "-"
     lines = [
-        f"{extraction.path}: {tars - len(verdict.bad)} of {tars} tars intact, "
+        f"{extraction.path}: {tars - len({tar for tar, _ in verdict.bad})} of {tars} tars intact, "
         f"{len(verdict.cosines)} rows recomputed, least cosine {least}"
     ]
     return "\n  ".join([*lines, *verdict.bad.values()])

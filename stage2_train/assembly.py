@@ -80,7 +80,7 @@ def make_projectors(
 ) -> FeatureProjectors:
     """A head for every teacher but the anchor, as wide as its stores say."""
     dims = {
-        store.teacher["name"]: store.store.dim
+        store.teacher["name"]: store.store.layout.dim
         for stores in targets.values()
         for store in stores
         if store.teacher["name"] != params.train.anchor

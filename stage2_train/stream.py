@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -170,7 +169,7 @@ class SourceStream:
             inputs=student_input(self.modality, view.array, self._student),
             text=self.texts.draw(self.source, text, rng),
             targets={
-                target.name: torch.from_numpy(plane.features[task.slot.row].astype(np.float32))
+                target.name: torch.from_numpy(plane.target(task.slot.row))
                 for target, plane in zip(self.targets, task.planes)
             },
         )

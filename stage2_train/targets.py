@@ -70,7 +70,8 @@ def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets
     """
     extraction = params.extract[name]
     source = params.sources[extraction.source]
-    arch, file = params.teachers[extraction.teacher].model(source.modality)
+    config = params.teachers[extraction.teacher]
+    arch, file = config.model(source.modality)
     path = store_path(params.cache, extraction.teacher, extraction.source, "train")
     mend = f"python -m stage1_extract --teacher {extraction.teacher} --source {extraction.source}"
     teacher = Provenance.read(path, mend).determines["teacher"]
@@ -80,7 +81,7 @@ def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets
     weights = local_weights(arch, file)
     if weights is not None:
         known["weights_sha256"] = file_sha256(weights)
-    expected = store_recipe(known, maker, index, source.prompts)
+    expected = store_recipe(known, maker, index, source.prompts, config.store)
     store = FeatureStore(path, index, expected)
     if store.views < params.views.count:
         raise UserError(

@@ -41,7 +41,8 @@ class ViewsConfig:
     """The seeded views that teachers and student share. The chains are the supplement's Table 1."""
 
     count: int = 8
-    """Views per sample, K; epoch e trains on view e mod K."""
+    """Views per sample, K; epoch e trains on view e mod K. A larger K appends to the stores that
+    are there, in blocks of as many views as they were begun with."""
     image_size: int = 224
     """Side of the canonical view of images, video frames and depth maps in pixels."""
     video_frames: int = 8
@@ -83,6 +84,8 @@ class TeacherConfig:
     """Views per forward pass of the extraction."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the forward pass: bfloat16 by autocast is faster on a GPU, and is another store."""
+    store: Literal["float16", "int8"] = "float16"
+    """How features are kept: int8 with a scale for each row takes half the bytes."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

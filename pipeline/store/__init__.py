@@ -1,5 +1,6 @@
 """The feature store: a teacher's features over the views of one dataset split, provably intact."""
 
+from pipeline.store.codec import without_unstorable
 from pipeline.store.layout import store_path
 from pipeline.store.lock import exclusive
 from pipeline.store.provenance import Provenance
@@ -16,4 +17,5 @@ __all__ = [
     "StoreWriter",
     "exclusive",
     "store_path",
+    "without_unstorable",
 ]

@@ -2,18 +2,20 @@
 
     <cache>/<teacher>/<dataset>-<split>.zarr/
         provenance.json                 fingerprint and what it stands for
-        features/                       [rows, views, dim] float16
+        features/                       [rows, views, dim] float16, or int8 beside its scale
+        scale/                          [rows, views] float32, of int8 alone
         params_digest/ view_digest/     [rows, views] uint64
         key_hash/                       [rows] uint64
         text_features/                  [classes, dim] float32, where the teacher has a text space
-        markers/<tar>.json              written last: this tar is complete, with its checksums
+        markers/<tar>.<block>.json      written last: this shard is complete, with its checksums
 
-One tar is one Zarr shard of every array and one task: whoever writes it owns it whole.
+A block is the views that a store was begun with; views appended later are further blocks. One tar
+under one block is one Zarr shard of every array and one task: whoever writes it owns it whole.
 """
 
 import math
-import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,69 @@ import numpy as np
 import zarr
 from zarr.storage import MemoryStore
 
+from pipeline.store.atomic import write_atomically
+from pipeline.store.provenance import Provenance
+
 FEATURES = "features"
+SCALE = "scale"
 PARAMS_DIGEST = "params_digest"
 VIEW_DIGEST = "view_digest"
 KEY_HASH = "key_hash"
 TEXT = "text_features"
 MARKERS = "markers"
-ROW_ARRAYS = (FEATURES, PARAMS_DIGEST, VIEW_DIGEST, KEY_HASH)
-DTYPES = dict(zip(ROW_ARRAYS, ("float16", "uint64", "uint64", "uint64")))
+BLOCK = "views_per_shard"
+"""Where the provenance's notes say how many views a block has."""
 INDEX_ENTRY, INDEX_CHECKSUM = 16, 4
 """Bytes of a Zarr shard's index: offset and length of each inner chunk, then a crc32c."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Shapes of a store's row arrays."""
+
+    rows: int
+    """Room for a tar's samples: rows of a shard."""
+    views: int
+    """Views of a block and of a shard."""
+    dim: int
+    """Width of a feature."""
+    dtype: str
+    """Of the features: `float16` or `int8`."""
+
+    @classmethod
+    def of(cls, provenance: Provenance) -> "Layout":
+        """The layout that a store's provenance tells of."""
+        storage = provenance.determines["storage"]
+        return cls(
+            storage["rows_per_shard"], provenance.notes[BLOCK], storage["dim"], storage["dtype"]
+        )
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """Row array -> dtype."""
+        scale = {SCALE: "float32"} if self.dtype == "int8" else {}
+        digests = dict.fromkeys((PARAMS_DIGEST, VIEW_DIGEST, KEY_HASH), "uint64")
+        return {FEATURES: self.dtype, **scale, **digests}
+
+    def shape(self, name: str, shards: int = 1, blocks: int = 1) -> tuple[int, ...]:
+        """Of a row array over some tars and blocks."""
+        pairs = (shards * self.rows, blocks * self.views)
+        return {FEATURES: (*pairs, self.dim), KEY_HASH: pairs[:1]}.get(name, pairs)
+
+    def blocks(self, views: int) -> int:
+        """Blocks that hold as many views."""
+        return -(-views // self.views)
+
+    @property
+    def shard_bytes(self) -> int:
+        """Bytes of one tar's files under one block, the index of their chunks included."""
+        total = 0
+        for name, dtype in self.dtypes.items():
+            shape = self.shape(name)
+            chunks = self.views if len(shape) > 1 else 1
+            total += math.prod(shape) * np.dtype(dtype).itemsize
+            total += chunks * INDEX_ENTRY + INDEX_CHECKSUM
+        return total
 
 
 def store_path(cache: str | Path, teacher: str, dataset: str, split: str) -> Path:
@@ -52,78 +107,50 @@ def _arguments(store: Path) -> str:
     return f"--teacher {store.parent.name} --source {store.stem.rpartition('-')[0]}"
 
 
-def lay_out(store: Path, *, rows: int, rows_per_shard: int, views: int, dim: int) -> None:
+def lay_out(store: Path, layout: Layout, shards: int, blocks: int) -> None:
     """Put the metadata of the row arrays in place: inner chunk = the rows of a tar x one view.
 
-    It follows from the arguments alone; what is missing, damaged or of another number of rows is
-    written anew, and shard files beyond the rows are deleted.
+    It follows from the arguments alone; what is missing, damaged or of another number of tars or
+    blocks is written anew, and the shard files of tars that there are no longer are deleted.
     """
-    metadata = _metadata(rows, rows_per_shard, views, dim)
-    for name, content in metadata.items():
+    for name, content in _metadata(layout, shards, blocks).items():
         file = store / name
         if not file.is_file() or file.read_bytes() != content:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, content)
-    _delete_shards(store, rows // rows_per_shard)
+    for name in layout.dtypes:
+        for there in (store / name / "c").glob("*"):
+            if not there.name.isdecimal() or int(there.name) >= shards:
+                shutil.rmtree(there) if there.is_dir() else there.unlink()
 
 
-def open_to_write(store: Path) -> dict[str, zarr.Array]:
+def open_to_write(store: Path, layout: Layout) -> dict[str, zarr.Array]:
     """The row arrays of a store that is laid out, for writing whole shards."""
-    arrays = {name: zarr.open_array(store / name, mode="r+", zarr_format=3) for name in ROW_ARRAYS}
+    arrays = {n: zarr.open_array(store / n, mode="r+", zarr_format=3) for n in layout.dtypes}
     # Otherwise a shard that equals the fill value, such as a tar of failed samples, has no file.
     return {name: a.with_config({"write_empty_chunks": True}) for name, a in arrays.items()}
 
 
-def shard_bytes(rows_per_shard: int, views: int, dim: int) -> int:
-    """Bytes of one tar's files: features, digests and keys, and the index of their chunks."""
-    total = 0
-    for name, shape in array_shapes(rows_per_shard, views, dim).items():
-        chunks = views if len(shape) > 1 else 1
-        total += math.prod(shape) * np.dtype(DTYPES[name]).itemsize
-        total += chunks * INDEX_ENTRY + INDEX_CHECKSUM
-    return total
+def fill_value(dtype: str) -> float:
+    """What stands where nothing was written."""
+    return np.nan if np.dtype(dtype).kind == "f" else 0
 
 
-def array_shapes(rows: int, views: int, dim: int) -> dict[str, tuple[int, ...]]:
-    """Shape of every row array."""
-    pairs = (rows, views)
-    shapes: tuple[tuple[int, ...], ...] = ((*pairs, dim), pairs, pairs, (rows,))
-    return dict(zip(ROW_ARRAYS, shapes))
-
-
-def _metadata(rows: int, rows_per_shard: int, views: int, dim: int) -> dict[str, bytes]:
+def _metadata(layout: Layout, shards: int, blocks: int) -> dict[str, bytes]:
     """File name -> content of every zarr.json, as this version of zarr writes them."""
     files: dict[str, Any] = {}
     group = zarr.open_group(MemoryStore(files), mode="w", zarr_format=3)
-    for name, shape in array_shapes(rows, views, dim).items():
-        shard = (rows_per_shard, *shape[1:])
-        chunk = (rows_per_shard, 1, *shape[2:]) if len(shape) > 1 else shard
+    for name, dtype in layout.dtypes.items():
+        shard = layout.shape(name)
+        chunk = (shard[0], 1, *shard[2:]) if len(shard) > 1 else shard
         group.create_array(
-            name, shape=shape, dtype=DTYPES[name], shards=shard, chunks=chunk,
-            compressors=None, filters=None, fill_value=np.nan if name == FEATURES else 0,
+            name, shape=layout.shape(name, shards, blocks), dtype=dtype, shards=shard,
+            chunks=chunk, compressors=None, filters=None, fill_value=fill_value(dtype),
         )  # fmt: skip
     return {name: buffer.to_bytes() for name, buffer in files.items()}
 
 
-def _delete_shards(store: Path, count: int) -> None:
-    """Delete the shards of tars that the dataset no longer has."""
-    for name in ROW_ARRAYS:
-        for there in (store / name / "c").glob("*"):
-            if not there.name.isdecimal() or int(there.name) >= count:
-                shutil.rmtree(there) if there.is_dir() else there.unlink()
-
-
-def shard_file(store: Path, array: str, shard: int) -> Path:
-    """File that holds one tar's part of a row array."""
-    inner = {FEATURES: "0/0", PARAMS_DIGEST: "0", VIEW_DIGEST: "0", KEY_HASH: ""}[array]
+def shard_file(store: Path, array: str, shard: int, block: int = 0) -> Path:
+    """File that holds one tar's part of a row array under one block."""
+    inner = {FEATURES: f"{block}/0", KEY_HASH: ""}.get(array, str(block))
     return store / array / "c" / str(shard) / inner
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

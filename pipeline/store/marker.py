@@ -1,4 +1,4 @@
-"""Completion markers: a tar without a valid marker is not there."""
+"""Completion markers of shards, one tar under one block of views each: no marker, not there."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,14 +7,16 @@ import msgspec
 import numpy as np
 import xxhash
 
-from pipeline.store.layout import MARKERS, ROW_ARRAYS, shard_file, write_atomically
+from pipeline.store.atomic import write_atomically
+from pipeline.store.layout import MARKERS, Layout, shard_file
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardMarker:
-    """Checksums of everything stage 2 reads of one tar."""
+    """Checksums of everything stage 2 reads of one tar under one block of views."""
 
     tar: str
+    block: int
     tar_xxh3: str
     """xxh3-128 of the tar the features were made from."""
     fingerprint: str
@@ -34,32 +36,47 @@ class ShardMarker:
         return replace(bare, xxh3=xxhash.xxh3_128_hexdigest(msgspec.json.encode(bare)))
 
 
-def marker_path(store: Path, tar: str) -> Path:
-    """File of a tar's marker."""
-    return store / MARKERS / f"{tar}.json"
+def marker_path(store: Path, tar: str, block: int = 0) -> Path:
+    """File of a shard's marker."""
+    return store / MARKERS / f"{tar}.{block}.json"
 
 
 def write_marker(store: Path, marker: ShardMarker) -> None:
     """Write a marker, sealed; the last step of a task."""
-    path = marker_path(store, marker.tar)
+    path = marker_path(store, marker.tar, marker.block)
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, msgspec.json.format(msgspec.json.encode(marker.sealed()), indent=1))
 
 
-def read_marker(store: Path, tar: str) -> ShardMarker | None:
-    """The tar's marker, or None where it is missing or damaged."""
+def read_marker(store: Path, tar: str, block: int = 0) -> ShardMarker | None:
+    """The shard's marker, or None where it is missing or damaged."""
+    path = marker_path(store, tar, block)
     try:
-        marker = msgspec.json.decode(marker_path(store, tar).read_bytes(), type=ShardMarker)
+        marker = msgspec.json.decode(path.read_bytes(), type=ShardMarker)
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return marker if marker == marker.sealed() else None
+    fits = marker == marker.sealed() and (marker.tar, marker.block) == (tar, block)
+    return marker if fits else None
 
 
-def drop_markers(store: Path, tars: set[str]) -> None:
-    """Delete the markers of all tars but these, and what was left half written."""
+def drop_markers(store: Path, tars: set[str]) -> list[str]:
+    """Delete the markers of all tars but these, and what was left half written.
+
+    Returns the tars that were dropped.
+    """
+    dropped = set()
     for marker in (store / MARKERS).glob("*"):
-        if marker.name.removesuffix(".json") not in tars:
+        tar, _, ending = marker.name.removesuffix(".json").rpartition(".")
+        if tar not in tars or not ending.isdecimal():
             marker.unlink()
+            dropped |= {tar} - tars if ending.isdecimal() else set()
+    return sorted(dropped)
+
+
+def blocks_there(store: Path) -> int:
+    """Blocks of views up to the last that has a marker."""
+    endings = (path.stem.rpartition(".")[2] for path in (store / MARKERS).glob("*.json"))
+    return max((int(ending) + 1 for ending in endings if ending.isdecimal()), default=0)
 
 
 def plane_checksum(plane: np.ndarray) -> str:
@@ -67,12 +84,12 @@ def plane_checksum(plane: np.ndarray) -> str:
     return xxhash.xxh3_128_hexdigest(np.ascontiguousarray(plane).data)
 
 
-def files_are_whole(store: Path, shard: int, marker: ShardMarker) -> bool:
-    """Whether every shard file of a tar has the size that its marker recorded."""
+def files_are_whole(store: Path, layout: Layout, shard: int, marker: ShardMarker) -> bool:
+    """Whether every file of a shard has the size that its marker recorded."""
     try:
         return all(
-            shard_file(store, name, shard).stat().st_size == marker.sizes[name]
-            for name in ROW_ARRAYS
+            shard_file(store, name, shard, marker.block).stat().st_size == marker.sizes[name]
+            for name in layout.dtypes
         )
     except (FileNotFoundError, NotADirectoryError, KeyError):
         return False

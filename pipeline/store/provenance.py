@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.store.layout import write_atomically
+from pipeline.store.atomic import write_atomically
 
 FILE = "provenance.json"
 

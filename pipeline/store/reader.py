@@ -6,12 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex
-from pipeline.store import layout
-from pipeline.store.marker import ShardMarker, plane_checksum, read_marker
+from pipeline.store.codec import decode
+from pipeline.store.layout import (
+    BLOCK,
+    TEXT,
+    Layout,
+    extract_command,
+    repair_command,
+    shard_file,
+)
+from pipeline.store.marker import (
+    ShardMarker,
+    blocks_there,
+    marker_path,
+    plane_checksum,
+    read_marker,
+)
+from pipeline.store.planes import read_chunk
 from pipeline.store.provenance import Provenance
 from pipeline.store.text import read_text
 
@@ -21,13 +35,19 @@ class Plane:
     """The rows of one tar under one view, in the tar's order."""
 
     features: np.ndarray
-    """Float16 [rows, dim]; NaN where the sample failed."""
+    """Float16 [rows, dim], NaN where the sample failed; or int8 steps of `scale`."""
     params_digest: np.ndarray
     """Uint64 [rows]."""
     view_digest: np.ndarray
     """Uint64 [rows]."""
     key_hash: np.ndarray
     """Uint64 [rows]."""
+    scale: np.ndarray | None = None
+    """Float32 [rows] of int8, NaN where the sample failed."""
+
+    def target(self, row: int) -> np.ndarray:
+        """The feature of a row, float32 [dim]; NaN where the sample failed."""
+        return decode(self.features[row], None if self.scale is None else self.scale[row])
 
 
 class FeatureStore:
@@ -47,16 +67,17 @@ class FeatureStore:
         self, path: Path, index: ShardIndex, expected: Mapping[str, Any] | None = None
     ) -> None:
         self.path, self.index = path, index
-        self._extract = layout.extract_command(path)
-        self._repair = layout.repair_command(path)
+        self._extract, self._repair = extract_command(path), repair_command(path)
         self.provenance = Provenance.read(path, self._extract)
+        if BLOCK not in self.provenance.notes:
+            raise UserError(f"{path}: written by an older version; run: {self._extract}")
         self._compare(expected or {})
-        storage = self.provenance.determines["storage"]
-        self.views, self.dim = storage["views"], storage["dim"]
-        self._arrays = self._open_arrays()
+        self.layout = Layout.of(self.provenance)
+        self.views = max(1, blocks_there(path)) * self.layout.views
+        """Views that some tar has; a plane that is missing says so when it is read."""
 
     def read(self, shard: int, view: int) -> Plane:
-        """The plane of tar number `shard` under `view`, checked against the tar's marker.
+        """The plane of tar number `shard` under `view`, checked against its marker.
 
         Raises:
             UserError: the tar is not (or no longer) in the store, or its bytes changed.
@@ -64,9 +85,10 @@ class FeatureStore:
         """
         if not 0 <= view < self.views:
             raise IndexError(f"{self.path}: view {view} of {self.views}")
-        marker = self.marker(shard)
-        planes = {name: self._checked(name, shard, view, marker) for name in layout.ROW_ARRAYS}
-        return Plane(**planes)
+        block, number = divmod(view, self.layout.views)
+        marker = self.marker(shard, block)
+        names = self.layout.dtypes
+        return Plane(**{name: self._checked(name, shard, number, marker) for name in names})
 
     def text_features(self) -> np.ndarray | None:
         """Label prompts in the teacher's own text space, float32 [classes, dim].
@@ -80,19 +102,19 @@ class FeatureStore:
             return None
         values = read_text(self.path, self.provenance.fingerprint, self.index.classes)
         if values is None:
-            where = self.path / layout.TEXT
+            where = self.path / TEXT
             raise UserError(f"{where}: missing, damaged or of other classes; run: {self._extract}")
         return values
 
-    def marker(self, shard: int) -> ShardMarker:
-        """The valid completion marker of a tar.
+    def marker(self, shard: int, block: int = 0) -> ShardMarker:
+        """The valid completion marker of a tar under a block of views.
 
         Raises:
             UserError: there is none, or the tar has changed since.
         """
         info = self.index.shards[shard]
-        marker = read_marker(self.path, info.name)
-        where = self.path / layout.MARKERS / f"{info.name}.json"
+        marker = read_marker(self.path, info.name, block)
+        where = marker_path(self.path, info.name, block)
         if marker is None:
             raise UserError(
                 f"{where}: no valid completion marker, so this tar is not cached; "
@@ -107,36 +129,21 @@ class FeatureStore:
             )
         return marker
 
-    def _checked(self, name: str, shard: int, view: int, marker: ShardMarker) -> np.ndarray:
-        array, start = self._arrays[name], self.index.row_slice(shard).start
-        rows = slice(start, start + marker.rows)
-        plane = 0 if array.ndim == 1 else view
-        file = layout.shard_file(self.path, name, shard)
-        if not file.exists():  # Zarr would return its fill value
-            raise self._damaged(file, "the file is missing")
+    def _checked(self, name: str, shard: int, number: int, marker: ShardMarker) -> np.ndarray:
+        """One array's rows under view `number` of the marker's block."""
+        file = shard_file(self.path, name, shard, marker.block)
+        shape = self.layout.shape(name)
+        views, plane = (self.layout.views, number) if len(shape) > 1 else (1, 0)
         try:
-            values = np.asarray(array[rows] if array.ndim == 1 else array[rows, view])
-        except Exception as error:  # damaged bytes make the codecs raise nearly anything
-            raise self._damaged(file, f"unreadable ({' '.join(str(error).split())})") from None
+            chunk = read_chunk(file, plane, views, (shape[0], *shape[2:]), self.layout.dtypes[name])
+        except FileNotFoundError:
+            raise self._damaged(file, "the file is missing") from None
+        except (OSError, ValueError) as error:
+            raise self._damaged(file, f"unreadable ({error})") from None
+        values = chunk[: marker.rows]
         if plane_checksum(values) != marker.checksums[name][plane]:
             raise self._damaged(file, f"view {plane} does not fit its checksum")
         return values
-
-    def _open_arrays(self) -> dict[str, zarr.Array]:
-        """The row arrays, if they are what the provenance says."""
-        shapes = layout.array_shapes(self.index.samples_per_shard, self.views, self.dim)
-        arrays = {}
-        for name, shape in shapes.items():
-            file = self.path / name / "zarr.json"
-            try:
-                array = arrays[name] = zarr.open_array(self.path / name, mode="r", zarr_format=3)
-                found = f"{array.dtype} in shards of {array.shards}"
-            except Exception as error:  # damaged metadata makes zarr raise nearly anything
-                found = " ".join(str(error).split())
-            expected = f"{layout.DTYPES[name]} in shards of {shape}"
-            if found != expected:
-                raise UserError(f"{file}: expected {expected}, found {found}; run: {self._extract}")
-        return arrays
 
     def _compare(self, expected: Mapping[str, Any]) -> None:
         different = self.provenance.differences(expected)

@@ -18,7 +18,11 @@ def architecture(arch: str) -> dict[str, str]:
 
 
 def store_recipe(
-    teacher: Mapping[str, str], maker: ViewMaker, index: ShardIndex, prompts: str
+    teacher: Mapping[str, str],
+    maker: ViewMaker,
+    index: ShardIndex,
+    prompts: str,
+    dtype: str,
 ) -> dict[str, Any]:
     """The part of `Provenance.determines` that both stages know.
 
@@ -28,11 +32,12 @@ def store_recipe(
         maker: chain, sizes and seed of the views.
         index: the dataset split; its tars' hashes stand in the markers, tar by tar.
         prompts: template list of the label texts.
+        dtype: of the stored features.
     """
     return {
         "teacher": dict(teacher),
         "views": maker.recipe(),
         "source": {"dataset": index.dataset, "split": index.split, "modality": index.modality},
         "text": {"prompts": prompts},
-        "storage": {"dtype": "float16", "rows_per_shard": index.samples_per_shard},
+        "storage": {"dtype": dtype, "rows_per_shard": index.samples_per_shard},
     }

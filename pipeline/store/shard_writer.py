@@ -1,25 +1,36 @@
-"""Writing one whole tar's rows, by whichever process owns the tar."""
+"""Writing one whole shard, by whichever process owns its tar."""
 
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex
-from pipeline.store import layout
+from pipeline.store.codec import encode
+from pipeline.store.layout import (
+    KEY_HASH,
+    PARAMS_DIGEST,
+    VIEW_DIGEST,
+    Layout,
+    extract_command,
+    fill_value,
+    open_to_write,
+    shard_file,
+)
 from pipeline.store.marker import ShardMarker, marker_path, plane_checksum, write_marker
 from pipeline.store.provenance import Provenance
 
 
 @dataclass(frozen=True)
 class ShardFeatures:
-    """What a task makes of one tar; rows in the tar's order."""
+    """What a task makes of one tar under one block of views; rows in the tar's order."""
 
     features: np.ndarray
-    """Float16 [rows, views, dim]; NaN where the sample failed."""
+    """Float [rows, views, dim]; NaN where the sample failed."""
     params_digest: np.ndarray
     """Uint64 [rows, views]."""
     view_digest: np.ndarray
@@ -44,47 +55,69 @@ class ShardWriter:
 
     def __init__(self, path: Path, provenance: Provenance, index: ShardIndex) -> None:
         self.path, self.provenance, self.index = path, provenance, index
-        self._check_recipe()
-        self._arrays = layout.open_to_write(path)
+        self.layout = Layout.of(self._check_recipe())
+        self._arrays = open_to_write(path, self.layout)
 
-    def write(self, shard: int, data: ShardFeatures) -> None:
-        """Write one tar's features, then its marker.
+    def write(self, shard: int, data: ShardFeatures, block: int = 0) -> None:
+        """Write one tar's features under one block of views, then its marker.
 
         Raises:
             ValueError: the rows do not fit the index; nothing is written.
             UserError: the store was meanwhile replaced by another recipe's; nothing is written.
         """
         info = self.index.shards[shard]
-        arrays = {name: getattr(data, name) for name in layout.ROW_ARRAYS}
+        arrays = {
+            **encode(data.features, self.layout.dtype),
+            PARAMS_DIGEST: data.params_digest,
+            VIEW_DIGEST: data.view_digest,
+            KEY_HASH: data.key_hash,
+        }
         for name, values in arrays.items():
-            expected = (info.count, *self._arrays[name].shape[1:])
+            expected = (info.count, *self.layout.shape(name)[1:])
             if values.shape != expected:
                 raise ValueError(f"{info.name}: {name} is {values.shape}, expected {expected}")
         self._check_recipe()
-        marker_path(self.path, info.name).unlink(missing_ok=True)
+        marker_path(self.path, info.name, block).unlink(missing_ok=True)
         for name, values in arrays.items():
-            # Zarr reads the shard that it replaces, and fails on a damaged one
-            layout.shard_file(self.path, name, shard).unlink(missing_ok=True)
-            self._arrays[name][self.index.row_slice(shard)] = self._padded(name, values)
-        write_marker(self.path, self._marker(shard, arrays, data.failed))
+            self._put(name, shard, block, self._padded(name, values))
+        write_marker(self.path, self._marker(shard, block, arrays, data.failed))
 
-    def _check_recipe(self) -> None:
+    def _put(self, name: str, shard: int, block: int, values: np.ndarray) -> None:
+        """Write one array's shard; the keys, which all blocks share, only where they differ."""
+        array, rows = self._arrays[name], self.index.row_slice(shard)
+        file = shard_file(self.path, name, shard, block)
+        if name == KEY_HASH:
+            there = _readable(array, rows) if block and file.exists() else None
+            if there is not None and np.array_equal(there, values):
+                return
+            place: tuple[slice, ...] = (rows,)
+        else:
+            place = (rows, slice(block * self.layout.views, (block + 1) * self.layout.views))
+        # Zarr reads the shard that it replaces, and fails on a damaged one
+        file.unlink(missing_ok=True)
+        array[place] = values
+
+    def _check_recipe(self) -> Provenance:
         """A worker may have another weights file than the client, or outlive its client."""
-        there = Provenance.read(self.path, layout.extract_command(self.path))
+        there = Provenance.read(self.path, extract_command(self.path))
         if there.fingerprint != self.provenance.fingerprint:
             different = there.differences(self.provenance.determines)
             raise UserError(
                 f"{self.path}: made for another recipe than the one on {socket.gethostname()} "
                 f"({different[0] if different else 'it has further fields'})"
             )
+        return there
 
-    def _marker(self, shard: int, arrays: dict[str, np.ndarray], failed: list[str]) -> ShardMarker:
+    def _marker(
+        self, shard: int, block: int, arrays: dict[str, np.ndarray], failed: list[str]
+    ) -> ShardMarker:
         info = self.index.shards[shard]
-        files = {name: layout.shard_file(self.path, name, shard) for name in arrays}
+        files = {name: shard_file(self.path, name, shard, block) for name in arrays}
         for file in files.values():
             _sync(file)
         return ShardMarker(
             tar=info.name,
+            block=block,
             tar_xxh3=info.xxh3,
             fingerprint=self.provenance.fingerprint,
             rows=info.count,
@@ -95,12 +128,17 @@ class ShardWriter:
 
     def _padded(self, name: str, values: np.ndarray) -> np.ndarray:
         """Fill the room of a short tar: a whole shard is written without reading an old one."""
-        array = self._arrays[name]
-        padded = np.full(
-            (self.index.samples_per_shard, *values.shape[1:]), array.fill_value, array.dtype
-        )
+        dtype = self.layout.dtypes[name]
+        padded = np.full(self.layout.shape(name), fill_value(dtype), dtype)
         padded[: len(values)] = values
         return padded
+
+
+def _readable(array: Any, rows: slice) -> np.ndarray | None:
+    try:
+        return np.asarray(array[rows])
+    except Exception:  # damaged bytes make the codecs raise nearly anything
+        return None
 
 
 def _plane_checksums(values: np.ndarray) -> list[str]:

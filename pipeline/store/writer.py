@@ -1,13 +1,15 @@
 """Holding a store: one recipe in one place, resumable; what is missing, and the label texts."""
 
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.shards import ShardIndex
-from pipeline.store import layout
-from pipeline.store.marker import drop_markers, files_are_whole, read_marker
+from pipeline.store.layout import BLOCK, Layout, extract_command, lay_out
+from pipeline.store.marker import blocks_there, drop_markers, files_are_whole, read_marker
 from pipeline.store.provenance import FILE as PROVENANCE_FILE
 from pipeline.store.provenance import Provenance
 from pipeline.store.shard_writer import ShardWriter
@@ -19,36 +21,43 @@ class StoreWriter(ShardWriter):
 
     A store of another fingerprint that lies there is set aside under its fingerprint's name,
     and one set aside earlier under ours is taken up again: recipes never mix, nothing is lost.
-    Damaged metadata is written anew, and tars that the dataset no longer has are dropped.
+    Damaged metadata is written anew, and tars that the dataset no longer has are dropped. Views
+    beyond those that the store was begun with are appended in blocks of as many; what is there is
+    not touched, and a later run with fewer views drops nothing.
 
     Args:
         path: the store's folder.
-        provenance: what determines the numbers, `storage` with views and dim included.
+        provenance: what determines the numbers.
         index: the dataset split.
         views: views of every sample.
-        dim: width of a feature.
 
     Raises:
         UserError: the provenance of the store that lies there is damaged.
     """
 
-    def __init__(
-        self, path: Path, provenance: Provenance, index: ShardIndex, views: int, dim: int
-    ) -> None:
+    def __init__(self, path: Path, provenance: Provenance, index: ShardIndex, views: int) -> None:
         self.set_aside = _make_room(path, provenance)
         path.mkdir(exist_ok=True)
         _remove_partials(path)
         if not (path / PROVENANCE_FILE).exists():
-            provenance.write(path)
-        layout.lay_out(
-            path, rows=index.rows, rows_per_shard=index.samples_per_shard, views=views, dim=dim
-        )
-        drop_markers(path, {info.name for info in index.shards})
+            replace(provenance, notes={**provenance.notes, BLOCK: views}).write(path)
+        layout = Layout.of(Provenance.read(path, extract_command(path)))
+        self.dropped = drop_markers(path, {info.name for info in index.shards})
+        """Tars that were in the store and are no longer in the dataset."""
+        self.blocks = layout.blocks(views)
+        """Blocks of views that are asked for; the store may have more."""
+        lay_out(path, layout, len(index.shards), max(self.blocks, blocks_there(path)))
         super().__init__(path, provenance, index)
 
-    def pending(self) -> list[int]:
-        """Tars without a valid marker, or whose content has changed since."""
-        return [number for number in range(len(self.index.shards)) if not self._complete(number)]
+    def pending(self) -> list[tuple[int, int]]:
+        """(tar, block) of the shards without a valid marker, or whose tar has changed since."""
+        return list(self._pending())
+
+    def _pending(self) -> Iterator[tuple[int, int]]:
+        for block in range(self.blocks):
+            for shard in range(len(self.index.shards)):
+                if not self._complete(shard, block):
+                    yield shard, block
 
     def write_text(self, features: np.ndarray) -> None:
         """Write the label prompts' features, float32 [classes, dim], with their checksum."""
@@ -59,15 +68,15 @@ class StoreWriter(ShardWriter):
         there = read_text(self.path, self.provenance.fingerprint, self.index.classes)
         return there is not None
 
-    def _complete(self, shard: int) -> bool:
+    def _complete(self, shard: int, block: int) -> bool:
         info = self.index.shards[shard]
-        marker = read_marker(self.path, info.name)
+        marker = read_marker(self.path, info.name, block)
         return (
             marker is not None
             and marker.fingerprint == self.provenance.fingerprint
             and marker.tar_xxh3 == info.xxh3
             and marker.rows == info.count
-            and files_are_whole(self.path, shard, marker)
+            and files_are_whole(self.path, self.layout, shard, marker)
         )
 
 
@@ -76,7 +85,7 @@ def _make_room(path: Path, provenance: Provenance) -> Path | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = None
     if (path / PROVENANCE_FILE).exists():
-        there = Provenance.read(path, layout.extract_command(path))
+        there = Provenance.read(path, extract_command(path))
         if there.fingerprint == provenance.fingerprint:
             return None
         aside = _named_after(path, there)

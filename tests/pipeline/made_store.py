@@ -23,24 +23,27 @@ def made_index(counts: tuple[int, ...] = (6, 6, 4), edition: str = "a") -> Shard
     )  # fmt: skip
 
 
-def made_provenance(count: int = VIEWS, **changes: object) -> Provenance:
+def made_provenance(dtype: str = "float16", **changes: object) -> Provenance:
     determines = {
         "teacher": {"name": "made", "weights_sha256": "0" * 64}, "views": {"seed": 5},
         "text": {"prompts": "photo", "features": True},
-        "storage": {"dtype": "float16", "rows_per_shard": ROWS, "views": count, "dim": DIM},
+        "storage": {"dtype": dtype, "rows_per_shard": ROWS, "dim": DIM},
     }  # fmt: skip
     return Provenance(determines={**determines, **changes}, notes={"licence": "none"})
 
 
-def made_features(index: ShardIndex, shard: int, views: int = VIEWS) -> ShardFeatures:
+def made_features(
+    index: ShardIndex, shard: int, views: int = VIEWS, block: int = 0
+) -> ShardFeatures:
     count = index.shards[shard].count
-    rng = np.random.default_rng([shard, views])
+    rng = np.random.default_rng([shard, views, block])
+    keys = np.random.default_rng(shard).integers(0, 2**64, count, dtype=np.uint64)
     digests = rng.integers(0, 2**64, (2, count, views), dtype=np.uint64)
     return ShardFeatures(
         features=rng.normal(size=(count, views, DIM)).astype(np.float16),
         params_digest=digests[0],
         view_digest=digests[1],
-        key_hash=rng.integers(0, 2**64, count, dtype=np.uint64),
+        key_hash=keys,
         failed=[],
     )
 
@@ -53,18 +56,18 @@ def open_writer(
     root: Path, index: ShardIndex, provenance: Provenance | None = None, views: int = VIEWS
 ) -> StoreWriter:
     path = store_path(root, "made", "objects", "train")
-    return StoreWriter(path, provenance or made_provenance(views), index, views=views, dim=DIM)
+    return StoreWriter(path, provenance or made_provenance(), index, views)
 
 
 def fill(writer: StoreWriter) -> list[int]:
-    """Write what is pending; say what it was."""
+    """Write what is pending; say which tars that were."""
     pending = writer.pending()
-    for shard in pending:
-        views = writer.provenance.determines["storage"]["views"]
-        writer.write(shard, made_features(writer.index, shard, views))
+    for shard, block in pending:
+        data = made_features(writer.index, shard, writer.layout.views, block)
+        writer.write(shard, data, block)
     if not writer.has_text():
         writer.write_text(made_text())
-    return pending
+    return [shard for shard, _ in pending]
 
 
 def made_store(root: Path, index: ShardIndex | None = None) -> Path:

@@ -3,13 +3,16 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.store import FeatureStore
+from pipeline.store.layout import KEY_HASH, shard_file
 from tests.pipeline.made_store import (
     VIEWS,
     fill,
+    made_features,
     made_index,
     made_provenance,
     made_store,
@@ -44,12 +47,57 @@ def test_a_store_set_aside_twice_keeps_the_newer(tmp_path: Path) -> None:
     assert fill(open_writer(tmp_path, made_index())) == []
 
 
-def test_another_number_of_views_is_another_store(tmp_path: Path) -> None:
+def test_more_views_are_appended_and_touch_nothing_of_the_old(tmp_path: Path) -> None:
+    path = made_store(tmp_path)
+    before = {name: data for name, data in tree(path).items() if not name.endswith("zarr.json")}
+    times = {name: (path / name).stat().st_mtime_ns for name in before}
+    assert fill(open_writer(tmp_path, made_index(), views=VIEWS + 1)) == [0, 1, 2]
+    after = tree(path)
+    assert {name: after[name] for name in before} == before
+    assert {name: (path / name).stat().st_mtime_ns for name in before} == times
+    store = FeatureStore(path, made_index())
+    assert store.views == 2 * VIEWS
+    for block, view in ((0, 1), (1, 0)):
+        found = store.read(2, block * VIEWS + view)
+        made = made_features(made_index(), 2, VIEWS, block)
+        assert np.array_equal(found.features, made.features[:, view])
+        assert np.array_equal(found.view_digest, made.view_digest[:, view])
+        assert np.array_equal(found.key_hash, made.key_hash)
+
+
+def test_fewer_views_than_there_are_drop_nothing(tmp_path: Path) -> None:
     made_store(tmp_path)
-    assert fill(open_writer(tmp_path, made_index(), views=3)) == [0, 1, 2]
-    path = open_writer(tmp_path, made_index(), views=3).path
-    assert FeatureStore(path, made_index()).views == 3
-    assert fill(open_writer(tmp_path, made_index(), views=VIEWS)) == []
+    path = open_writer(tmp_path, made_index(), views=3 * VIEWS).path
+    assert fill(open_writer(tmp_path, made_index(), views=3 * VIEWS)) == [0, 1, 2] * 2
+    before = tree(path)
+    assert fill(open_writer(tmp_path, made_index(), views=1)) == []
+    assert tree(path) == before
+
+
+def test_a_new_tar_gets_every_block_and_the_others_stay(tmp_path: Path) -> None:
+    made_store(tmp_path)
+    fill(open_writer(tmp_path, made_index(), views=2 * VIEWS))
+    longer = made_index((6, 6, 4, 5))
+    assert fill(open_writer(tmp_path, longer, views=2 * VIEWS)) == [3, 3]
+
+
+def test_appended_views_heal_keys_that_were_lost(tmp_path: Path) -> None:
+    path = made_store(tmp_path)
+    shard_file(path, KEY_HASH, 1).write_bytes(b"torn")
+    fill(open_writer(tmp_path, made_index(), views=2 * VIEWS))
+    store = FeatureStore(path, made_index())
+    assert np.array_equal(store.read(1, VIEWS).key_hash, store.read(1, 0).key_hash)
+
+
+def test_int8_keeps_half_the_bytes_and_the_direction(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path, made_index(), made_provenance("int8"))
+    fill(writer)
+    found = FeatureStore(writer.path, made_index()).read(0, 1)
+    assert found.features.dtype == np.int8
+    for row, made in enumerate(made_features(made_index(), 0).features[:, 1].astype(np.float32)):
+        kept = found.target(row)
+        assert kept.dtype == np.float32
+        assert kept @ made / np.linalg.norm(kept) / np.linalg.norm(made) > 0.9999
 
 
 def test_an_empty_folder_or_leftovers_without_provenance_are_in_nobodys_way(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_one_tar_is_one_file_of_every_array(tmp_path: Path) -> None:
         )
     }  # fmt: skip
     assert arrays < files
-    assert {f"markers/{n:06d}.tar.json" for n in range(3)} < files
+    assert {f"markers/{n:06d}.tar.0.json" for n in range(3)} < files
 
 
 def test_a_finished_store_has_nothing_pending(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_tar_whose_samples_all_failed_is_stored(tmp_path: Path) -> None:
     zeros = np.zeros_like(nothing.view_digest)
     nan = np.full_like(nothing.features, np.nan)
     writer.write(0, replace(nothing, features=nan, view_digest=zeros, failed=["a"]))
-    assert writer.pending() == [1, 2]
+    assert writer.pending() == [(1, 0), (2, 0)]
     assert np.isnan(FeatureStore(writer.path, index).read(0, 1).features).all()
 
 
@@ -180,8 +180,8 @@ def test_a_marker_comes_back_sealed_and_any_change_voids_it(tmp_path: Path) -> N
 
 def test_markers_of_unknown_tars_and_half_written_files_go(tmp_path: Path) -> None:
     path = made_store(tmp_path)
-    (path / MARKERS / "000009.tar.json").write_text("{}")
-    (path / MARKERS / "000000.tar.json.partial").write_text("{")
+    (path / MARKERS / "000009.tar.0.json").write_text("{}")
+    (path / MARKERS / "000000.tar.0.json.partial").write_text("{")
     (path / "features" / "c" / "1" / "0" / f".{'a' * 32}.partial").write_bytes(b"half")
     open_writer(tmp_path, made_index())
     assert tree(path) == tree(made_store(tmp_path / "fresh"))

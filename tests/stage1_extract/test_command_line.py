@@ -7,6 +7,7 @@ import pytest
 from pipeline.errors import UserError, exit_on_user_error
 from stage1_extract import __main__ as module
 from stage1_extract.pairs import select_extractions
+from stage1_extract.recompute import SPOT_CHECK
 from tests.pipeline.made_store import tree
 from tests.stage1_extract.conftest import write_params
 from tests.tiny_world import tiny_params
@@ -68,7 +69,7 @@ def test_a_run_says_what_it_did_and_a_second_one_that_nothing_was_left(
     run(monkeypatch, "--params", str(params_file), "--teacher", "fake", "--source", "objects")
     assert "fake-objects: 0 samples in 0/0 shards" in capsys.readouterr().out
     assert tree(params_file.parent / "cache") == before
-    assert [teacher.batches for teacher in loaded] == [5, 0]
+    assert [teacher.batches for teacher in loaded] == [5 + SPOT_CHECK, 0]
 
 
 def test_a_store_that_was_set_aside_is_named(

@@ -101,7 +101,7 @@ def test_a_tar_that_is_not_its_indexs_is_refused_and_those_before_it_kept(
         extract(tiny_params(own_world, cache=cache), "fake-objects")
     markers = Path(cache) / "fake" / "objects-train.zarr" / "markers"
     assert sorted(path.name for path in markers.iterdir()) == [
-        "000000.tar.json", "000001.tar.json",
+        "000000.tar.0.json", "000001.tar.0.json",
     ]  # fmt: skip
 
 

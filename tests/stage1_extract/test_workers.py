@@ -107,7 +107,9 @@ def test_a_tar_that_kills_every_worker_is_named_and_the_others_are_done(
     assert "1 of 6 tars killed every worker that took them: " in exited.value.code
     assert str(train_folder(own_world) / "000001.tar") in exited.value.code
     missing = markers(one_process) - markers(tree(Path(cache)))
-    assert missing == {f"{t}/objects-train.zarr/markers/000001.tar.json" for t in ("clip", "fake")}
+    assert missing == {
+        f"{t}/objects-train.zarr/markers/000001.tar.0.json" for t in ("clip", "fake")
+    }
 
 
 def test_a_damaged_tar_is_one_line_and_exit_code_1(
