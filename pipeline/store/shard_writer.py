@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex
+from pipeline.store.atomic import writing
 from pipeline.store.codec import encode
 from pipeline.store.layout import (
     KEY_HASH,
@@ -63,24 +64,28 @@ class ShardWriter:
 
         Raises:
             ValueError: the rows do not fit the index; nothing is written.
-            UserError: the store was meanwhile replaced by another recipe's; nothing is written.
+            UserError: the store was meanwhile replaced by another recipe's, and nothing is
+                written; or it cannot be written, and the tar has no marker.
         """
-        info = self.index.shards[shard]
-        arrays = {
-            **encode(data.features, self.layout.dtype),
-            PARAMS_DIGEST: data.params_digest,
-            VIEW_DIGEST: data.view_digest,
-            KEY_HASH: data.key_hash,
-        }
+        info, arrays = self.index.shards[shard], self._row_arrays(data)
         for name, values in arrays.items():
             expected = (info.count, *self.layout.shape(name)[1:])
             if values.shape != expected:
                 raise ValueError(f"{info.name}: {name} is {values.shape}, expected {expected}")
         self._check_recipe()
-        marker_path(self.path, info.name, block).unlink(missing_ok=True)
-        for name, values in arrays.items():
-            self._put(name, shard, block, self._padded(name, values))
-        write_marker(self.path, self._marker(shard, block, arrays, data.failed))
+        with writing(self.path, extract_command(self.path)):
+            marker_path(self.path, info.name, block).unlink(missing_ok=True)
+            for name, values in arrays.items():
+                self._put(name, shard, block, self._padded(name, values))
+            write_marker(self.path, self._marker(shard, block, arrays, data.failed))
+
+    def _row_arrays(self, data: ShardFeatures) -> dict[str, np.ndarray]:
+        return {
+            **encode(data.features, self.layout.dtype),
+            PARAMS_DIGEST: data.params_digest,
+            VIEW_DIGEST: data.view_digest,
+            KEY_HASH: data.key_hash,
+        }
 
     def _put(self, name: str, shard: int, block: int, values: np.ndarray) -> None:
         """Write one array's shard; the keys, which all blocks share, only where they differ."""

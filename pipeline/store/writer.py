@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.shards import ShardIndex
+from pipeline.store.atomic import writing
 from pipeline.store.layout import BLOCK, Layout, extract_command, lay_out
 from pipeline.store.marker import blocks_there, drop_markers, files_are_whole, read_marker
 from pipeline.store.provenance import FILE as PROVENANCE_FILE
@@ -32,21 +33,23 @@ class StoreWriter(ShardWriter):
         views: views of every sample.
 
     Raises:
-        UserError: the provenance of the store that lies there is damaged.
+        UserError: the provenance of the store that lies there is damaged, or nothing can be
+            written there.
     """
 
     def __init__(self, path: Path, provenance: Provenance, index: ShardIndex, views: int) -> None:
-        self.set_aside = _make_room(path, provenance)
-        path.mkdir(exist_ok=True)
-        _remove_partials(path)
-        if not (path / PROVENANCE_FILE).exists():
-            replace(provenance, notes={**provenance.notes, BLOCK: views}).write(path)
-        layout = Layout.of(Provenance.read(path, extract_command(path)))
-        self.dropped = drop_markers(path, {info.name for info in index.shards})
-        """Tars that were in the store and are no longer in the dataset."""
-        self.blocks = layout.blocks(views)
-        """Blocks of views that are asked for; the store may have more."""
-        lay_out(path, layout, len(index.shards), max(self.blocks, blocks_there(path)))
+        with writing(path, extract_command(path)):
+            self.set_aside = _make_room(path, provenance)
+            path.mkdir(exist_ok=True)
+            _remove_partials(path)
+            if not (path / PROVENANCE_FILE).exists():
+                replace(provenance, notes={**provenance.notes, BLOCK: views}).write(path)
+            layout = Layout.of(Provenance.read(path, extract_command(path)))
+            self.dropped = drop_markers(path, {info.name for info in index.shards})
+            """Tars that were in the store and are no longer in the dataset."""
+            self.blocks = layout.blocks(views)
+            """Blocks of views that are asked for; the store may have more."""
+            lay_out(path, layout, len(index.shards), max(self.blocks, blocks_there(path)))
         super().__init__(path, provenance, index)
 
     def pending(self) -> list[tuple[int, int]]:
@@ -61,7 +64,8 @@ class StoreWriter(ShardWriter):
 
     def write_text(self, features: np.ndarray) -> None:
         """Write the label prompts' features, float32 [classes, dim], with their checksum."""
-        write_text(self.path, features, self.provenance.fingerprint, self.index.classes)
+        with writing(self.path, extract_command(self.path)):
+            write_text(self.path, features, self.provenance.fingerprint, self.index.classes)
 
     def has_text(self) -> bool:
         """Whether the text features of the present classes are there and intact."""

@@ -1,11 +1,13 @@
 """The store's writer: resumable, byte-identical, one recipe in one place."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.store import FeatureStore
 from pipeline.store.layout import FEATURES, KEY_HASH, MARKERS, shard_file
 from pipeline.store.marker import marker_path, read_marker, write_marker
@@ -185,3 +187,31 @@ def test_markers_of_unknown_tars_and_half_written_files_go(tmp_path: Path) -> No
     (path / "features" / "c" / "1" / "0" / f".{'a' * 32}.partial").write_bytes(b"half")
     open_writer(tmp_path, made_index())
     assert tree(path) == tree(made_store(tmp_path / "fresh"))
+
+
+def test_a_full_disk_is_one_clear_line_and_the_tar_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_writer(tmp_path, made_index())
+    writer.write(0, made_features(made_index(), 0))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "features/c/1")
+
+    monkeypatch.setattr("pipeline.store.shard_writer._sync", full)
+    with pytest.raises(UserError, match=r"^features/c/1: No space left.*kept; make room.*run: py"):
+        writer.write(1, made_features(made_index(), 1))
+    monkeypatch.undo()
+    assert open_writer(tmp_path, made_index()).pending() == [(1, 0), (2, 0)]
+    assert fill(open_writer(tmp_path, made_index())) == [1, 2]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "objects-train.zarr")
+
+    monkeypatch.setattr("pipeline.store.writer.lay_out", read_only)
+    with pytest.raises(UserError, match=r"^objects-train.zarr: Read-only file system; .*run: py"):
+        open_writer(tmp_path, made_index())

@@ -1,0 +1,233 @@
+"""Break a feature store in every way, and see that nothing wrong is ever read and all is mended.
+
+    python -m benchmarks.drill --kills 200 --flips 1000
+
+Extracts the nano CLIP over 8 tars of 32 objects of the embedded pack. Four drills: SIGKILL at
+random moments, resuming until whole, then bytes like those of an uninterrupted run; single flipped
+bits in random files, which must be refused or change nothing that is read; a dask worker killed in
+mid-run; a full disk (a small tmpfs, for which it needs root). Ends with exit code 1 at the first
+wrong value.
+"""
+
+import argparse
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.workers import prepared
+from pipeline.config import Params
+from pipeline.errors import UserError, exit_on_user_error
+from pipeline.shards import read_index
+from pipeline.store import FeatureStore, Plane
+from stage1_extract.client import extract
+from stage1_extract.cluster import Cluster
+from stage1_extract.connection import local_client
+from stage1_extract.extraction import shard_folder, store_folder
+from stage1_extract.extractor import Extractor
+from stage1_extract.progress import ExtractionProgress
+
+EXTRACTION = "clip-objects"
+SPAWN = multiprocessing.get_context("forkserver")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.drill",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--kills", type=int, default=200, help="default: %(default)s")
+    parser.add_argument("--flips", type=int, default=1000, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    arguments = parser.parse_args()
+    SPAWN.set_forkserver_preload([__name__])
+    rng = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as place:
+        drill = Drill(prepared(Path(place)), Path(place))
+        print(f"uninterrupted: {drill.seconds:.1f} s, {len(drill.expected)} files")
+        for said in (
+            drill.kill(arguments.kills, rng),
+            drill.flip(arguments.flips, rng),
+            drill.kill_worker(),
+            drill.fill_disk(),
+        ):
+            print(said, flush=True)
+
+
+class Drill:
+    """A reference store, and the ways to break others."""
+
+    def __init__(self, params: Params, place: Path) -> None:
+        self.place = place
+        self.params = replace(params, cache=str(place / "reference"))
+        self._run(self.params)  # once for the page cache
+        shutil.rmtree(self.params.cache)
+        started = time.monotonic()
+        self._run(self.params)
+        self.seconds = time.monotonic() - started
+        self.expected = tree(Path(self.params.cache))
+        self.index = read_index(shard_folder(params, EXTRACTION))
+        self.values = self.read(self.params)
+
+    def kill(self, times: int, rng: random.Random) -> str:
+        """SIGKILL at random moments; what is there in between must be right."""
+        params = replace(self.params, cache=str(self.place / "killed"))
+        kills, whole, kept = 0, 0, 0
+        while kills < times:
+            process = SPAWN.Process(target=_run, args=(params,))
+            process.start()
+            process.join(rng.uniform(0, self.seconds))
+            if process.is_alive():
+                assert process.pid is not None
+                os.kill(process.pid, signal.SIGKILL)
+                process.join()
+                kills += 1
+                kept += self.check(params)
+            else:
+                whole += self.finish(params)
+        whole += self.finish(params)
+        return (
+            f"{kills} kills: {kept} finished tars seen in between, none wrong; {whole} times "
+            "completed to the bytes of an uninterrupted run"
+        )
+
+    def finish(self, params: Params) -> int:
+        """Complete a store, compare its bytes, and delete it."""
+        self._run(params)
+        found = tree(Path(params.cache))
+        different = {
+            n for n in found.keys() | self.expected if found.get(n) != self.expected.get(n)
+        }
+        assert not different, f"other bytes after resuming: {sorted(different)[:5]}"
+        shutil.rmtree(params.cache)
+        return 1
+
+    def check(self, params: Params) -> int:
+        """Read what a killed run left; return how many tars are whole."""
+        try:
+            store = FeatureStore(store_folder(params, EXTRACTION), self.index)
+        except UserError:
+            return 0
+        return sum(self._whole(store, shard) for shard in range(len(self.index.shards)))
+
+    def flip(self, times: int, rng: random.Random) -> str:
+        """Flip single bits, by bytes and by files in turn."""
+        params = replace(self.params, cache=str(self.place / "flipped"))
+        shutil.copytree(self.params.cache, params.cache)
+        files = sorted(path for path in Path(params.cache).rglob("*") if path.is_file())
+        sizes = [path.stat().st_size for path in files]
+        outcomes: Counter[str] = Counter()
+        for turn in range(times):
+            file = rng.choices(files, sizes)[0] if turn % 2 else rng.choice(files)
+            good = file.read_bytes()
+            bad = bytearray(good)
+            bad[rng.randrange(len(bad))] ^= 1 << rng.randrange(8)
+            file.write_bytes(bad)
+            try:
+                assert self.read(params) == self.values, f"{file}: a wrong value was read"
+                outcomes["changed nothing that is read"] += 1
+            except UserError as error:
+                named = "run: python -m" in str(error)
+                outcomes["refused" if named else "refused without a way out"] += 1
+            file.write_bytes(good)
+        return f"{times} flipped bits: " + ", ".join(f"{n} {what}" for what, n in outcomes.items())
+
+    def kill_worker(self) -> str:
+        """SIGKILL one of two dask workers after the first tar."""
+        params = replace(self.params, cache=str(self.place / "workers"))
+        with local_client(2) as client, ExtractionProgress("two workers") as progress:
+            victim = list(client.run(os.getpid).values())[0]
+            markers = store_folder(params, EXTRACTION) / "markers"
+
+            def strike() -> None:
+                while not any(markers.glob("*.json")):
+                    time.sleep(0.01)
+                os.kill(victim, signal.SIGKILL)
+
+            striker = threading.Thread(target=strike)
+            striker.start()
+            extract(params, [EXTRACTION], Cluster(client, params), progress)
+            striker.join()
+        assert tree(Path(params.cache)) == self.expected
+        return "a dask worker killed: the run completed, bytes equal"
+
+    def fill_disk(self) -> str:
+        """Extract into a tmpfs of two thirds of the room, then make room and resume."""
+        disk = self.place / "disk"
+        disk.mkdir()
+        size = sum(map(len, self.expected.values())) * 2 // 3
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
+        if subprocess.run(mount, check=False).returncode:
+            return "a full disk: not tried, a tmpfs could not be mounted (needs root)"
+        params = replace(self.params, cache=str(disk / "cache"))
+        try:
+            said = _refusal(lambda: self._run(params))
+            kept = self.check(params)
+            subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
+            self.finish(params)
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+        return f"a full disk: '{said}'; {kept} tars kept, resumed to equal bytes"
+
+    def read(self, params: Params) -> list[bytes]:
+        """Everything that can be read of a store."""
+        store = FeatureStore(store_folder(params, EXTRACTION), self.index)
+        text = store.text_features()
+        values = [b"" if text is None else text.tobytes()]
+        for shard in range(len(self.index.shards)):
+            for view in range(store.views):
+                values += plane_bytes(store.read(shard, view))
+        return values
+
+    def _whole(self, store: FeatureStore, shard: int) -> bool:
+        """Whether a tar can be read; if so it must be the reference's."""
+        reference = FeatureStore(store_folder(self.params, EXTRACTION), self.index)
+        for view in range(reference.views):
+            try:
+                found = store.read(shard, view)
+            except UserError:
+                return False
+            assert plane_bytes(found) == plane_bytes(reference.read(shard, view)), "a wrong value"
+        return True
+
+    def _run(self, params: Params) -> None:
+        _run(params)
+
+
+def _run(params: Params) -> None:
+    """Extract in this process what is lacking."""
+    with ExtractionProgress(EXTRACTION) as progress:
+        extract(params, [EXTRACTION], Extractor(params), progress)
+
+
+def _refusal(run: Callable[[], None]) -> str:
+    try:
+        run()
+    except UserError as error:
+        return str(error)
+    raise AssertionError("the disk was not full")
+
+
+def plane_bytes(plane: Plane) -> list[bytes]:
+    """All arrays of a plane."""
+    return [values.tobytes() for values in vars(plane).values() if values is not None]
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, with its content."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)
