@@ -4,6 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DEV := .venv/.ready-dev
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo test
@@ -12,13 +14,19 @@ demo: $(READY)
 	dvc repro
 	@cat runs/demo/zeroshot/table.txt
 
-test: $(READY)
+test: $(DEV)
 	ruff check .
 	ruff format --check .
 	mypy
 	pytest
 
+# Compiled by all cores afterwards, where pip would use one
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	touch $(READY)
+	$(INSTALL) --no-compile -e .
+	-$(BIN)/python -m compileall -q -j 0 .venv/lib 2>/dev/null >/dev/null
+	touch $@
+
+$(DEV): $(READY)
+	$(INSTALL) -e ".[dev]"
+	touch $@
