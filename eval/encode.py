@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.config import Params
 from pipeline.errors import UserError
+from pipeline.places import place
 from pipeline.samples import decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index, read_shard
 from pipeline.views import EVALUATION, ViewMaker, chain_for
@@ -35,7 +36,7 @@ def labelled_views(params: Params, source: str, split: str) -> LabelledViews:
     Raises:
         UserError: it is not prepared, or has no classes or no labelled sample.
     """
-    folder = Path(params.shards) / source / split
+    folder = place(params.shards) / source / split
     index = read_index(folder)
     maker = ViewMaker(chain_for(index.modality, index.modality), params.seed, params.views)
     views, labels = [], []

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.progress import track
@@ -23,8 +24,9 @@ from rich.progress import track
 from pipeline.config import Params, SourceConfig, load_params
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.places import is_remote, place, publish, remove
 from pipeline.samples import UnreadableSample, check_member, decode_text
-from pipeline.shards import FORMAT, ShardIndex, ShardInfo, write_index, write_shard
+from pipeline.shards import FORMAT, INDEX, ShardIndex, ShardInfo, write_index, write_shard
 from pipeline.unknown_name import unknown_name
 
 
@@ -48,31 +50,54 @@ def main() -> None:
 
 
 def prepare(params: Params, name: str, split: str, raw: Path) -> ShardIndex:
-    """Convert one split; the finished folder replaces an older one in a single step."""
+    """Convert one split; the finished folder replaces an older one in a single step.
+
+    Behind a URL its files are put one after the other, the index last.
+    """
     source = params.sources[name]
     dataset = read_raw(source, raw, split)
     _check_listing(dataset, raw, split)
-    final = Path(params.shards) / name / split
-    folder = final.with_name(f"{split}.partial")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    rejected: list[dict[str, str]] = []
+    final = place(params.shards) / name / split
+    with TemporaryDirectory() as scratch:
+        folder = final.with_name(f"{split}.partial")
+        folder = Path(scratch) / name / split if is_remote(final) else folder
+        remove(folder)
+        folder.mkdir(parents=True)
+        rejected: list[dict[str, str]] = []
+        index = _convert(params, name, split, dataset, folder, rejected)
+        _report(final, folder, rejected, len(dataset.items), source.max_rejected)
+        write_index(folder, index)
+        if is_remote(final):
+            publish(folder, final, last=INDEX)
+        else:
+            _replace_folder(folder, final)
+    print(
+        f"{final}: {index.samples} samples in {len(index.shards)} shards, {len(rejected)} rejected"
+    )
+    return index
+
+
+def _convert(
+    params: Params,
+    name: str,
+    split: str,
+    dataset: RawDataset,
+    folder: Path,
+    rejected: list[dict[str, str]],
+) -> ShardIndex:
+    """Write the tars of a split into a folder; what is unreadable goes to `rejected`."""
+    source = params.sources[name]
     captions: set[str] = set()
     samples = _readable(_shuffled(dataset.items, params.seed), dataset, rejected, captions)
     shards: list[ShardInfo] = []
     while chunk := list(islice(samples, source.samples_per_shard)):
         shards.append(write_shard(folder / f"{len(shards):06d}.tar", chunk))
-    _report(final, folder, rejected, len(dataset.items), source.max_rejected)
-    index = ShardIndex(
+    return ShardIndex(
         format=FORMAT, dataset=name, split=split, modality=source.modality,
         classes=dataset.classes, captions=sorted(captions), licence=dataset.licence,
         samples_per_shard=source.samples_per_shard, shards=shards,
         recipe={"converter": source.converter, "seed": params.seed},
     )  # fmt: skip
-    write_index(folder, index)
-    _replace_folder(folder, final)
-    print(f"{final}: {index.samples} samples in {len(shards)} shards, {len(rejected)} rejected")
-    return index
 
 
 def read_raw(source: SourceConfig, raw: Path, split: str) -> RawDataset:

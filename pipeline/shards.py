@@ -151,7 +151,7 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
 
 def _entries(path: Path, size: int) -> Iterator[tuple[str, str, bytes]]:
     """(key, member, data) of a tar's files; the first dot of a file's name ends its key."""
-    with path.open("rb") as file, tarfile.open(path, "r:") as tar:
+    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
         for entry in tar:
             if not entry.isreg() or entry.issparse() or entry.offset_data + entry.size > size:
                 raise tarfile.ReadError(f"{entry.name!r} is no plain file within the tar")

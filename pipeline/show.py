@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.config import Params, load_params
 from pipeline.drawing import draw_rows
 from pipeline.errors import UnreadableSample, UserError, exit_on_user_error
+from pipeline.places import place
 from pipeline.samples import decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index, read_shard
 from pipeline.unknown_name import unknown_name
@@ -85,7 +86,7 @@ def find_sample(params: Params, source: str, key: str) -> Found:
     """
     known: list[str] = []
     for split in params.sources[source].splits:
-        folder = Path(params.shards) / source / split
+        folder = place(params.shards) / source / split
         index = read_index(folder)
         for shard in index.shards:
             for name, members in read_shard(folder, shard):

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from pipeline.config import Params, TeacherConfig
+from pipeline.places import place
 from pipeline.prompts import class_embeddings, templates
 from pipeline.shards import ShardIndex, read_index, read_shard, verify_shard
 from pipeline.store import Provenance, ShardFeatures, ShardWriter, StoreWriter, exclusive
@@ -109,7 +110,7 @@ class Extraction:
 
 def shard_folder(params: Params, name: str) -> Path:
     """Folder of the training shards that an extraction reads."""
-    return Path(params.shards) / params.extract[name].source / "train"
+    return place(params.shards) / params.extract[name].source / "train"
 
 
 def store_folder(params: Params, name: str) -> Path:

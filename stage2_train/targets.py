@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.openclip import DIR_WEIGHTS, LOCAL_DIR
+from pipeline.places import place
 from pipeline.shards import ShardIndex
 from pipeline.store import FeatureStore, Plane, Provenance, store_path
 from pipeline.store.recipe import architecture, store_recipe
@@ -92,7 +93,7 @@ def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets
 
 def source_folder(params: Params, source: str) -> Path:
     """Folder of a source's training shards."""
-    return Path(params.shards) / source / "train"
+    return place(params.shards) / source / "train"
 
 
 def local_weights(arch: str, weights: str | None) -> Path | None:

@@ -14,17 +14,15 @@ under one block is one Zarr shard of every array and one task: whoever writes it
 """
 
 import math
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import zarr
-from zarr.storage import MemoryStore
 
+from pipeline.places import place, remove
 from pipeline.store.atomic import write_atomically
 from pipeline.store.provenance import Provenance
+from pipeline.store.zarr_files import group_files
 
 FEATURES = "features"
 SCALE = "scale"
@@ -72,6 +70,11 @@ class Layout:
         pairs = (shards * self.rows, blocks * self.views)
         return {FEATURES: (*pairs, self.dim), KEY_HASH: pairs[:1]}.get(name, pairs)
 
+    def chunk(self, name: str) -> tuple[int, ...]:
+        """Of an inner chunk: all rows of a shard under one view."""
+        shard = self.shape(name)
+        return (shard[0], 1, *shard[2:]) if len(shard) > 1 else shard
+
     def blocks(self, views: int) -> int:
         """Blocks that hold as many views."""
         return -(-views // self.views)
@@ -90,7 +93,7 @@ class Layout:
 
 def store_path(cache: str | Path, teacher: str, dataset: str, split: str) -> Path:
     """Folder of the store of a teacher over a dataset split."""
-    return Path(cache) / teacher / f"{dataset}-{split}.zarr"
+    return place(cache) / teacher / f"{dataset}-{split}.zarr"
 
 
 def extract_command(store: Path) -> str:
@@ -113,41 +116,23 @@ def lay_out(store: Path, layout: Layout, shards: int, blocks: int) -> None:
     It follows from the arguments alone; what is missing, damaged or of another number of tars or
     blocks is written anew, and the shard files of tars that there are no longer are deleted.
     """
-    for name, content in _metadata(layout, shards, blocks).items():
+    arrays = {
+        name: {
+            "shape": layout.shape(name, shards, blocks),
+            "dtype": dtype,
+            "shards": layout.shape(name),
+            "chunks": layout.chunk(name),
+        }
+        for name, dtype in layout.dtypes.items()
+    }
+    for name, content in group_files(arrays).items():
         file = store / name
         if not file.is_file() or file.read_bytes() != content:
-            file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, content)
     for name in layout.dtypes:
         for there in (store / name / "c").glob("*"):
             if not there.name.isdecimal() or int(there.name) >= shards:
-                shutil.rmtree(there) if there.is_dir() else there.unlink()
-
-
-def open_to_write(store: Path, layout: Layout) -> dict[str, zarr.Array]:
-    """The row arrays of a store that is laid out, for writing whole shards."""
-    arrays = {n: zarr.open_array(store / n, mode="r+", zarr_format=3) for n in layout.dtypes}
-    # Otherwise a shard that equals the fill value, such as a tar of failed samples, has no file.
-    return {name: a.with_config({"write_empty_chunks": True}) for name, a in arrays.items()}
-
-
-def fill_value(dtype: str) -> float:
-    """What stands where nothing was written."""
-    return np.nan if np.dtype(dtype).kind == "f" else 0
-
-
-def _metadata(layout: Layout, shards: int, blocks: int) -> dict[str, bytes]:
-    """File name -> content of every zarr.json, as this version of zarr writes them."""
-    files: dict[str, Any] = {}
-    group = zarr.open_group(MemoryStore(files), mode="w", zarr_format=3)
-    for name, dtype in layout.dtypes.items():
-        shard = layout.shape(name)
-        chunk = (shard[0], 1, *shard[2:]) if len(shard) > 1 else shard
-        group.create_array(
-            name, shape=layout.shape(name, shards, blocks), dtype=dtype, shards=shard,
-            chunks=chunk, compressors=None, filters=None, fill_value=fill_value(dtype),
-        )  # fmt: skip
-    return {name: buffer.to_bytes() for name, buffer in files.items()}
+                remove(there)
 
 
 def shard_file(store: Path, array: str, shard: int, block: int = 0) -> Path:

@@ -9,15 +9,21 @@ from pathlib import Path
 from filelock import FileLock, SoftFileLock, Timeout
 
 from pipeline.errors import UserError
+from pipeline.places import is_remote
 
 
 @contextmanager
 def exclusive(store: Path) -> Iterator[None]:
     """Hold a store; the kernel lets go of it when the process ends, however it ends.
 
+    Behind a URL there is nothing to hold: two runs there put the same objects, each whole.
+
     Raises:
         UserError: another run holds it, or nothing can be written beside it.
     """
+    if is_remote(store):
+        yield
+        return
     path = store.with_name(f".{store.stem}.lock")
     lock = FileLock(path, blocking=False)
     try:

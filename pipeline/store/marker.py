@@ -44,7 +44,6 @@ def marker_path(store: Path, tar: str, block: int = 0) -> Path:
 def write_marker(store: Path, marker: ShardMarker) -> None:
     """Write a marker, sealed; the last step of a task."""
     path = marker_path(store, marker.tar, marker.block)
-    path.parent.mkdir(exist_ok=True)
     write_atomically(path, msgspec.json.format(msgspec.json.encode(marker.sealed()), indent=1))
 
 

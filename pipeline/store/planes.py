@@ -8,9 +8,11 @@ checks the plane against its marker.
 import math
 import os
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
+from pipeline.places import is_remote
 from pipeline.store.layout import INDEX_CHECKSUM, INDEX_ENTRY
 
 
@@ -22,16 +24,21 @@ def read_chunk(file: Path, number: int, of: int, shape: tuple[int, ...], dtype: 
         ValueError: it is too short, or its index points elsewhere than to such a chunk.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        index = os.fstat(descriptor).st_size - of * INDEX_ENTRY - INDEX_CHECKSUM
+    with open_file(file) as opened:
+        index = opened.seek(0, os.SEEK_END) - of * INDEX_ENTRY - INDEX_CHECKSUM
         if index < 0:
             raise ValueError("too short for its index")
-        entry = os.pread(descriptor, INDEX_ENTRY, index + number * INDEX_ENTRY)
-        offset, length = np.frombuffer(entry, "<u8").tolist()
+        opened.seek(index + number * INDEX_ENTRY)
+        offset, length = np.frombuffer(opened.read(INDEX_ENTRY), "<u8").tolist()
         if length != size or offset + length > index:
             raise ValueError(f"its index puts view {number} at {offset} to {offset + length}")
-        data = os.pread(descriptor, size, offset)
-    finally:
-        os.close(descriptor)
+        opened.seek(offset)
+        data = opened.read(size)
     return np.frombuffer(data, dtype).reshape(shape)
+
+
+def open_file(file: Path) -> BinaryIO:
+    """Without a buffer, which would copy a plane once more; of a URL, without reading ahead."""
+    if is_remote(file):
+        return cast(BinaryIO, file.open("rb", cache_type="none"))  # type: ignore[call-overload]
+    return cast(BinaryIO, file.open("rb", buffering=0))

@@ -1,16 +1,14 @@
 """Writing one whole shard, by whichever process owns its tar."""
 
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex
-from pipeline.store.atomic import writing
+from pipeline.store.atomic import write_atomically, writing
 from pipeline.store.codec import encode
 from pipeline.store.layout import (
     KEY_HASH,
@@ -18,12 +16,11 @@ from pipeline.store.layout import (
     VIEW_DIGEST,
     Layout,
     extract_command,
-    fill_value,
-    open_to_write,
     shard_file,
 )
 from pipeline.store.marker import ShardMarker, marker_path, plane_checksum, write_marker
 from pipeline.store.provenance import Provenance
+from pipeline.store.zarr_files import fill_value, shard_content
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,6 @@ class ShardWriter:
     def __init__(self, path: Path, provenance: Provenance, index: ShardIndex) -> None:
         self.path, self.provenance, self.index = path, provenance, index
         self.layout = Layout.of(self._check_recipe())
-        self._arrays = open_to_write(path, self.layout)
 
     def write(self, shard: int, data: ShardFeatures, block: int = 0) -> None:
         """Write one tar's features under one block of views, then its marker.
@@ -75,9 +71,11 @@ class ShardWriter:
         self._check_recipe()
         with writing(self.path, extract_command(self.path)):
             marker_path(self.path, info.name, block).unlink(missing_ok=True)
-            for name, values in arrays.items():
-                self._put(name, shard, block, self._padded(name, values))
-            write_marker(self.path, self._marker(shard, block, arrays, data.failed))
+            sizes = {
+                name: self._put(name, shard, block, self._padded(name, values))
+                for name, values in arrays.items()
+            }
+            write_marker(self.path, self._marker(shard, block, arrays, sizes, data.failed))
 
     def _row_arrays(self, data: ShardFeatures) -> dict[str, np.ndarray]:
         return {
@@ -87,20 +85,15 @@ class ShardWriter:
             KEY_HASH: data.key_hash,
         }
 
-    def _put(self, name: str, shard: int, block: int, values: np.ndarray) -> None:
-        """Write one array's shard; the keys, which all blocks share, only where they differ."""
-        array, rows = self._arrays[name], self.index.row_slice(shard)
+    def _put(self, name: str, shard: int, block: int, values: np.ndarray) -> int:
+        """Write one array's file of a shard, and return its bytes; the keys, which all blocks
+        share, only where they differ."""
+        content = shard_content(values, self.layout.chunk(name))
         file = shard_file(self.path, name, shard, block)
-        if name == KEY_HASH:
-            there = _readable(array, rows) if block and file.exists() else None
-            if there is not None and np.array_equal(there, values):
-                return
-            place: tuple[slice, ...] = (rows,)
-        else:
-            place = (rows, slice(block * self.layout.views, (block + 1) * self.layout.views))
-        # Zarr reads the shard that it replaces, and fails on a damaged one
-        file.unlink(missing_ok=True)
-        array[place] = values
+        there = name == KEY_HASH and block and file.exists() and file.read_bytes() == content
+        if not there:
+            write_atomically(file, content)
+        return len(content)
 
     def _check_recipe(self) -> Provenance:
         """A worker may have another weights file than the client, or outlive its client."""
@@ -114,12 +107,14 @@ class ShardWriter:
         return there
 
     def _marker(
-        self, shard: int, block: int, arrays: dict[str, np.ndarray], failed: list[str]
+        self,
+        shard: int,
+        block: int,
+        arrays: dict[str, np.ndarray],
+        sizes: dict[str, int],
+        failed: list[str],
     ) -> ShardMarker:
         info = self.index.shards[shard]
-        files = {name: shard_file(self.path, name, shard, block) for name in arrays}
-        for file in files.values():
-            _sync(file)
         return ShardMarker(
             tar=info.name,
             block=block,
@@ -128,7 +123,7 @@ class ShardWriter:
             rows=info.count,
             failed=failed,
             checksums={name: _plane_checksums(values) for name, values in arrays.items()},
-            sizes={name: file.stat().st_size for name, file in files.items()},
+            sizes=sizes,
         )
 
     def _padded(self, name: str, values: np.ndarray) -> np.ndarray:
@@ -139,22 +134,7 @@ class ShardWriter:
         return padded
 
 
-def _readable(array: Any, rows: slice) -> np.ndarray | None:
-    try:
-        return np.asarray(array[rows])
-    except Exception:  # damaged bytes make the codecs raise nearly anything
-        return None
-
-
 def _plane_checksums(values: np.ndarray) -> list[str]:
     if values.ndim == 1:
         return [plane_checksum(values)]
     return [plane_checksum(values[:, view]) for view in range(values.shape[1])]
-
-
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

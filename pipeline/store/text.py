@@ -1,32 +1,34 @@
 """The label prompts in the teacher's own text space, sealed to the recipe and the classes."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import xxhash
-import zarr
 
+from pipeline.places import remove
+from pipeline.store.atomic import write_atomically
 from pipeline.store.layout import TEXT
+from pipeline.store.zarr_files import array_files, array_of
 
 SEAL = "xxh3"
+METADATA, CHUNK = "zarr.json", "c/0/0"
 
 
 def write_text(store: Path, features: np.ndarray, fingerprint: str, classes: list[str]) -> None:
     """Write float32 [classes, dim] and the seal over it, its recipe and its classes."""
     values = np.ascontiguousarray(features, dtype=np.float32)
-    shutil.rmtree(store / TEXT, ignore_errors=True)
-    zarr.create_array(
-        store / TEXT, data=values, chunks=values.shape, compressors=None, filters=None,
-        attributes={SEAL: _seal(values, fingerprint, classes)}, zarr_format=3,
-    )  # fmt: skip
+    remove(store / TEXT)
+    files = array_files(values, {SEAL: _seal(values, fingerprint, classes)})
+    for name, content in sorted(files.items()):  # zarr.json, with the seal, last
+        write_atomically(store / TEXT / name, content)
 
 
 def read_text(store: Path, fingerprint: str, classes: list[str]) -> np.ndarray | None:
     """What `write_text` wrote for this recipe and these classes; None if it is not there intact."""
     try:
-        array = zarr.open_array(store / TEXT, mode="r", zarr_format=3)
+        files = {name: (store / TEXT / name).read_bytes() for name in (METADATA, CHUNK)}
+        array = array_of(files)
         values = np.asarray(array[:])
         intact = array.attrs.get(SEAL) == _seal(values, fingerprint, classes)
     except Exception:  # damaged metadata makes zarr raise nearly anything

@@ -1,12 +1,12 @@
 """Holding a store: one recipe in one place, resumable; what is missing, and the label texts."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.places import is_remote, make_folder, move
 from pipeline.shards import ShardIndex
 from pipeline.store.atomic import writing
 from pipeline.store.layout import BLOCK, Layout, extract_command, lay_out
@@ -40,7 +40,7 @@ class StoreWriter(ShardWriter):
     def __init__(self, path: Path, provenance: Provenance, index: ShardIndex, views: int) -> None:
         with writing(path, extract_command(path)):
             self.set_aside = _make_room(path, provenance)
-            path.mkdir(exist_ok=True)
+            make_folder(path)
             _remove_partials(path)
             if not (path / PROVENANCE_FILE).exists():
                 replace(provenance, notes={**provenance.notes, BLOCK: views}).write(path)
@@ -85,26 +85,22 @@ class StoreWriter(ShardWriter):
 
 
 def _make_room(path: Path, provenance: Provenance) -> Path | None:
-    """Set a store of another recipe aside and take up an earlier one of ours, if there is one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Set a store of another recipe aside and take up an earlier one of ours, if there is one.
+
+    What lies where a store is moved to is a leftover without provenance, or an older store of the
+    very same recipe, which DVC may have brought back beside it.
+    """
     aside = None
     if (path / PROVENANCE_FILE).exists():
         there = Provenance.read(path, extract_command(path))
         if there.fingerprint == provenance.fingerprint:
             return None
         aside = _named_after(path, there)
-        _replace_folder(path, aside)
+        move(path, aside)
     mine = _named_after(path, provenance)
     if mine.exists():
-        _replace_folder(mine, path)
+        move(mine, path)
     return aside
-
-
-def _replace_folder(folder: Path, target: Path) -> None:
-    """Rename a folder; what lies at the target is a leftover without provenance, or an older
-    store of the very same recipe, which DVC may have brought back beside it."""
-    shutil.rmtree(target, ignore_errors=True)
-    folder.rename(target)
 
 
 def _named_after(path: Path, provenance: Provenance) -> Path:
@@ -112,6 +108,8 @@ def _named_after(path: Path, provenance: Provenance) -> Path:
 
 
 def _remove_partials(path: Path) -> None:
-    """Delete what a killed writer left half written."""
+    """Delete what a killed writer left half written, where that can be."""
+    if is_remote(path):
+        return
     for leftover in path.rglob("*.partial"):
         leftover.unlink()

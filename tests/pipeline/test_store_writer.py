@@ -198,7 +198,7 @@ def test_a_full_disk_is_one_clear_line_and_the_tar_is_not_there(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "features/c/1")
 
-    monkeypatch.setattr("pipeline.store.shard_writer._sync", full)
+    monkeypatch.setattr("pipeline.store.shard_writer.write_atomically", full)
     with pytest.raises(UserError, match=r"^features/c/1: No space left.*kept; make room.*run: py"):
         writer.write(1, made_features(made_index(), 1))
     monkeypatch.undo()

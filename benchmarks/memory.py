@@ -1,0 +1,106 @@
+"""Memory of an extraction over a run ten times longer: it must not grow.
+
+    python -m benchmarks.memory --plot memory.png
+
+Extracts the nano CLIP over 8 tars of 32 objects, then over the same tars ten times (80 tars, linked
+under other names), each in a process of its own, and samples the resident memory. Prints the peak
+of both and how much the longer run gains from its second tenth to its last, and draws both.
+"""
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from benchmarks.workers import prepared
+from pipeline.config import Params
+from pipeline.errors import exit_on_user_error
+from pipeline.shards import read_index, write_index
+from stage1_extract.client import extract
+from stage1_extract.extraction import shard_folder
+from stage1_extract.extractor import Extractor
+from stage1_extract.progress import ExtractionProgress
+
+EXTRACTION, TIMES = "clip-objects", 10
+MIB = 2**20
+Trace = list[tuple[float, float]]
+"""(seconds, MiB)."""
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.memory",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--plot", type=Path, help="PNG to draw both runs into")
+    plot = parser.parse_args().plot
+    with tempfile.TemporaryDirectory() as place:
+        params = prepared(Path(place))
+        short = traced(replace(params, cache=f"{place}/short"))
+        lengthen(params)
+        long = traced(replace(params, cache=f"{place}/long"))
+    tenth = len(long) // TIMES
+    early, late = (max(mib for _, mib in part) for part in (long[tenth : 2 * tenth], long[-tenth:]))
+    print(f"peak of the short run          {max(mib for _, mib in short):8.0f} MiB")
+    print(f"peak of the {TIMES} x longer run     {max(mib for _, mib in long):8.0f} MiB")
+    print(f"its last tenth over its second {late / early:8.3f}")
+    if plot:
+        draw(short, long, plot)
+
+
+def lengthen(params: Params) -> None:
+    """Put every tar into the index ten times."""
+    folder = shard_folder(params, EXTRACTION)
+    index = read_index(folder)
+    shards = []
+    for turn in range(TIMES):
+        for info in index.shards:
+            linked = replace(info, name=f"{turn}-{info.name}")
+            os.link(folder / info.name, folder / linked.name)
+            shards.append(linked)
+    write_index(folder, replace(index, shards=shards))
+
+
+def traced(params: Params) -> Trace:
+    """Resident memory of a process that extracts, five times a second."""
+    process = multiprocessing.get_context("spawn").Process(target=_extract, args=(params,))
+    process.start()
+    watched, started = psutil.Process(process.pid), time.monotonic()
+    trace: Trace = []
+    while process.is_alive():
+        try:
+            trace.append((time.monotonic() - started, watched.memory_info().rss / MIB))
+        except psutil.NoSuchProcess:
+            break
+        time.sleep(0.2)
+    process.join()
+    return trace
+
+
+def _extract(params: Params) -> None:
+    with ExtractionProgress(EXTRACTION) as progress:
+        extract(params, [EXTRACTION], Extractor(params), progress)
+
+
+def draw(short: Trace, long: Trace, path: Path) -> None:
+    """Resident memory over time."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for trace, label in ((short, "8 tars"), (long, "80 tars")):
+        axes.plot(*zip(*trace), label=label)
+    axes.set(xlabel="seconds", ylabel="resident memory, MiB", ylim=(0, None))
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    exit_on_user_error(main)

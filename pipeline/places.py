@@ -1,0 +1,57 @@
+"""Folders on this machine, or behind an fsspec URL such as `s3://bucket/cache`.
+
+A URL's place is a `UPath`, which has the methods of a `Path`. An object store has no folders to
+make, no locks and no partial files: each object is put whole, so nothing half written is ever
+there.
+"""
+
+import shutil
+from pathlib import Path
+from typing import cast
+
+from upath import UPath
+
+
+def place(where: str | Path) -> Path:
+    """The path of a folder or file; of a URL one that reads and writes there."""
+    return cast(Path, UPath(where)) if "://" in str(where) else Path(where)
+
+
+def is_remote(path: Path) -> bool:
+    """Whether a path lies behind a URL."""
+    return not isinstance(path, Path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where there are folders."""
+    if not is_remote(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, or a folder with what is in it; nothing where there is nothing."""
+    if is_remote(path):
+        remote = cast(UPath, path)
+        if remote.fs.exists(remote.path):
+            remote.fs.rm(remote.path, recursive=True)
+    elif path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def move(folder: Path, target: Path) -> None:
+    """Give a folder another name; what lies at the target is replaced."""
+    remove(target)
+    if is_remote(folder):
+        one, other = cast(UPath, folder), cast(UPath, target)
+        one.fs.mv(one.path, other.path, recursive=True)
+    else:
+        folder.rename(target)
+
+
+def publish(folder: Path, target: Path, last: str) -> None:
+    """Copy a finished local folder to a URL, the file named `last` after all others."""
+    for file in sorted(folder.iterdir(), key=lambda file: file.name == last):
+        remote = cast(UPath, target / file.name)
+        remote.fs.put_file(str(file), remote.path)
