@@ -19,6 +19,8 @@ from eval.zeroshot import score
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
+from stage2_train.allocator import keep_freed_memory
+from stage2_train.cores import spare_cores
 from stage2_train.student import Student
 from stage2_train.trainer import STUDENT, Trainer
 
@@ -43,6 +45,8 @@ def main() -> None:
         raise UserError(
             f"--benchmark {arguments.benchmark}: expected one of {', '.join(params.benchmarks)}"
         )
+    keep_freed_memory()
+    spare_cores(params.train.loader_threads)
     variants = {"with": params.train.teachers, "without": kept}
     scores = {
         name: [
