@@ -14,7 +14,10 @@ from upath import UPath
 
 def place(where: str | Path) -> Path:
     """The path of a folder or file; of a URL one that reads and writes there."""
-    return cast(Path, UPath(where)) if "://" in str(where) else Path(where)
+    if "://" not in str(where):
+        return Path(where)
+    # Other processes write there too, so no listing is kept
+    return cast(Path, UPath(where, use_listings_cache=False))
 
 
 def is_remote(path: Path) -> bool:
@@ -45,7 +48,10 @@ def move(folder: Path, target: Path) -> None:
     remove(target)
     if is_remote(folder):
         one, other = cast(UPath, folder), cast(UPath, target)
-        one.fs.mv(one.path, other.path, recursive=True)
+        files = one.fs.find(one.path)
+        for file in files:
+            one.fs.cp_file(file, other.path + file[len(one.path) :])
+        remove(folder)
     else:
         folder.rename(target)
 

@@ -1,0 +1,115 @@
+"""Shards and stores on S3: the bytes of local ones, resumed and read alike, also where it drops."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.places import place
+from pipeline.prepare import prepare
+from pipeline.shards import read_index, read_shard
+from pipeline.store import FeatureStore
+from stage1_extract.extraction import Extraction
+from stage1_extract.progress import ExtractionProgress
+from tests.pipeline.made_store import tree
+from tests.s3_server import BUCKET, DroppingProxy, s3_server
+from tests.tiny_world import FakeTeacher, tiny_params
+
+SHARDS, CACHE = f"s3://{BUCKET}/shards", f"s3://{BUCKET}/cache"
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[DroppingProxy]:
+    with s3_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def remote(proxy: DroppingProxy, prepared_world: Path) -> Path:
+    """The tiny world, its shards and the fake teacher's store in the bucket."""
+    params = tiny_params(prepared_world, shards=SHARDS, cache=CACHE)
+    prepare(params, "objects", "train", prepared_world / "pack")
+    extracted(prepared_world)
+    return prepared_world
+
+
+def extracted(root: Path, **changes: object) -> tuple[Extraction, int]:
+    """Run what is lacking; also say how many batches that took."""
+    teacher = FakeTeacher()
+    params = tiny_params(root, shards=SHARDS, cache=CACHE, **changes)
+    extraction = Extraction(params, "fake-objects", teacher)
+    with ExtractionProgress("test") as progress:
+        extraction.run(progress)
+    return extraction, teacher.batches
+
+
+def objects(url: str) -> dict[str, bytes]:
+    """Every object below a URL, with its content."""
+    folder = place(url)
+    files = folder.fs.find(folder.path)  # type: ignore[attr-defined]
+    return {name[len(folder.path) + 1 :]: folder.fs.cat_file(name) for name in files}  # type: ignore[attr-defined]
+
+
+def test_shards_and_store_have_the_bytes_of_local_ones(remote: Path, cached_world: Path) -> None:
+    assert objects(f"{SHARDS}/objects/train") == tree(remote / "shards" / "objects" / "train")
+    local = tree(cached_world / "cache" / "fake" / "objects-train.zarr")
+    assert objects(f"{CACHE}/fake/objects-train.zarr") == local
+
+
+def test_what_is_lacking_is_extracted_alone(remote: Path) -> None:
+    before = objects(CACHE)
+    (place(CACHE) / "fake/objects-train.zarr/markers/000001.tar.0.json").unlink()
+    _, batches = extracted(remote)
+    assert batches == 2  # 6 samples x 2 views, 8 a batch
+    assert extracted(remote)[1] == 0
+    assert objects(CACHE) == before
+
+
+def test_another_recipe_is_set_aside_and_taken_up_again(remote: Path) -> None:
+    before = objects(f"{CACHE}/fake/objects-train.zarr")
+    assert extracted(remote, seed=6)[1] == 5
+    assert objects(f"{CACHE}/fake/objects-train.zarr") != before
+    assert extracted(remote)[1] == 0
+    assert objects(f"{CACHE}/fake/objects-train.zarr") == before
+
+
+def test_a_connection_that_drops_in_mid_shard_is_taken_up_again(
+    remote: Path, proxy: DroppingProxy
+) -> None:
+    folder, local = place(f"{SHARDS}/objects/train"), remote / "shards" / "objects" / "train"
+    info = read_index(folder).shards[0]
+    drops = proxy.drops
+    proxy.arm(after=info.bytes // 2)
+    assert list(read_shard(folder, info)) == list(read_shard(local, info))
+    assert proxy.drops == drops + 1
+
+
+def test_a_plane_whose_connection_drops_is_read_right(
+    remote: Path, cached_world: Path, proxy: DroppingProxy
+) -> None:
+    index = read_index(place(f"{SHARDS}/objects/train"))
+    store = FeatureStore(place(f"{CACHE}/fake/objects-train.zarr"), index)
+    local = FeatureStore(cached_world / "cache" / "fake" / "objects-train.zarr", index)
+    drops = proxy.drops
+    proxy.arm(after=200)
+    plane = store.read(1, 0)
+    assert proxy.drops == drops + 1
+    assert np.array_equal(plane.features, local.read(1, 0).features)
+
+
+def test_a_flipped_bit_is_refused(remote: Path) -> None:
+    file = place(CACHE) / "fake/objects-train.zarr/features/c/0/0/0"
+    good = file.read_bytes()
+    file.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    index = read_index(place(f"{SHARDS}/objects/train"))
+    store = FeatureStore(place(f"{CACHE}/fake/objects-train.zarr"), index)
+    with pytest.raises(UserError, match=r"^s3://made/cache/fake.*c/0/0/0: damaged, view 0"):
+        store.read(0, 0)
+    file.write_bytes(good)
+
+
+def test_a_bucket_that_is_not_there_is_one_clear_line(remote: Path) -> None:
+    with pytest.raises(UserError, match=r"^s3://nowhere/shards/train/index.json: not found"):
+        read_index(place("s3://nowhere/shards/train"))
