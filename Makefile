@@ -24,7 +24,7 @@ test: $(DEV)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --no-compile -e .
-	-$(BIN)/python -m compileall -q -j 0 .venv/lib 2>/dev/null >/dev/null
+	$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 	touch $@
 
 $(DEV): $(READY)

@@ -11,13 +11,31 @@ from typing import cast
 
 from upath import UPath
 
+from pipeline.errors import UserError
+
 
 def place(where: str | Path) -> Path:
-    """The path of a folder or file; of a URL one that reads and writes there."""
+    """The path of a folder or file; of a URL one that reads and writes there.
+
+    Raises:
+        UserError: nothing here reads such URLs, or the server cannot be reached or refuses.
+    """
     if "://" not in str(where):
         return Path(where)
-    # Other processes write there too, so no listing is kept
-    return cast(Path, UPath(where, use_listings_cache=False))
+    try:
+        # Other processes write there too, so no listing is kept
+        path = UPath(where, use_listings_cache=False)
+        path.fs.exists(path.path)
+    except (ImportError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise UserError(f'{where}: {why}; for s3:// run: pip install -e ".[s3]"') from None
+    except Exception as error:  # every server has its own
+        why = " ".join(str(error).split())
+        raise UserError(
+            f"{where}: cannot be reached ({why}); check the address, AWS_ENDPOINT_URL and the "
+            "credentials"
+        ) from None
+    return cast(Path, path)
 
 
 def is_remote(path: Path) -> bool:

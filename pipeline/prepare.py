@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from rich.console import Console
 from rich.progress import track
@@ -58,22 +58,20 @@ def prepare(params: Params, name: str, split: str, raw: Path) -> ShardIndex:
     dataset = read_raw(source, raw, split)
     _check_listing(dataset, raw, split)
     final = place(params.shards) / name / split
-    with TemporaryDirectory() as scratch:
-        folder = final.with_name(f"{split}.partial")
-        folder = Path(scratch) / name / split if is_remote(final) else folder
+    folder = Path(mkdtemp()) if is_remote(final) else final.with_name(f"{split}.partial")
+    remove(folder)
+    folder.mkdir(parents=True)
+    rejected: list[dict[str, str]] = []
+    index = _convert(params, name, split, dataset, folder, rejected)
+    _report(final, folder, rejected, len(dataset.items), source.max_rejected)
+    write_index(folder, index)
+    if is_remote(final):
+        publish(folder, final, last=INDEX)
         remove(folder)
-        folder.mkdir(parents=True)
-        rejected: list[dict[str, str]] = []
-        index = _convert(params, name, split, dataset, folder, rejected)
-        _report(final, folder, rejected, len(dataset.items), source.max_rejected)
-        write_index(folder, index)
-        if is_remote(final):
-            publish(folder, final, last=INDEX)
-        else:
-            _replace_folder(folder, final)
-    print(
-        f"{final}: {index.samples} samples in {len(index.shards)} shards, {len(rejected)} rejected"
-    )
+    else:
+        _replace_folder(folder, final)
+    written = f"{index.samples} samples in {len(index.shards)} shards"
+    print(f"{final}: {written}, {len(rejected)} rejected")
     return index
 
 

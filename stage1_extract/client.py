@@ -53,7 +53,7 @@ def extract(
             if store.set_aside:
                 print(f"another recipe's store was kept as {store.set_aside}")
             if store.dropped:
-                print(f"{store.path}: dropped what is no longer prepared: {_some(store.dropped)}")
+                print(f"{store.path}: dropped what is no longer prepared: {_listed(store.dropped)}")
         tasks = list(_tasks(params, stores))
         progress.start(tasks)
         for done in teachers.tars(tasks, progress.samples_done):
@@ -85,6 +85,6 @@ def _tasks(params: Params, stores: Mapping[str, StoreWriter]) -> Iterator[TarTas
             yield tar_task(without, folder, index, shard, views)
 
 
-def _some(tars: Sequence[str]) -> str:
+def _listed(tars: Sequence[str]) -> str:
     more = f" and {len(tars) - SHOWN} more" if tars[SHOWN:] else ""
     return ", ".join(tars[:SHOWN]) + more

@@ -54,7 +54,7 @@ def spot_check(extraction: Extraction) -> None:
 
 def _cosine(extraction: Extraction, store: FeatureStore, shard: int, rng: ViewRng) -> float:
     """Between a cached row and the same view through the teacher now; 1 if it had failed."""
-    info, view = extraction.index.shards[shard], rng.integer(store.views)
+    info, view = extraction.index.shards[shard], rng.integer(len(extraction.forward.views))
     row = rng.integer(info.count)
     key, members = list(read_shard(extraction.folder, info))[row]
     cached = store.read(shard, view).target(row)

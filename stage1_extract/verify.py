@@ -73,8 +73,8 @@ def verify(extraction: Extraction, rows: int) -> Verdict:
     """
     store = open_store(extraction)
     bad: dict[tuple[int, int], str] = {}
-    tars, views = range(len(extraction.index.shards)), range(store.views)
-    for shard, view in product(tars, views):
+    tars = range(len(extraction.index.shards))
+    for shard, view in product(tars, extraction.forward.views):
         try:
             store.read(shard, view)
         except UserError as error:

@@ -9,8 +9,8 @@ def spare_cores(loader_threads: int) -> None:
     """Leave each loader thread a core of its own, where torch computes on the CPU.
 
     Torch's threads spin while they wait for each other, so with a loader on their cores every
-    product waits for the thread that was pushed aside. On two cores, one thread beside one loader
-    thread trains 1.3 times as fast as two. `OMP_NUM_THREADS`, which torchrun sets, goes before.
+    product waits for the thread that was pushed aside. `OMP_NUM_THREADS`, which torchrun sets,
+    goes before. Call once.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, torch.get_num_threads() - loader_threads))

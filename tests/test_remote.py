@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from s3fs import S3FileSystem
 
 from pipeline.errors import UserError
 from pipeline.places import place
@@ -108,6 +109,20 @@ def test_a_flipped_bit_is_refused(remote: Path) -> None:
     with pytest.raises(UserError, match=r"^s3://made/cache/fake.*c/0/0/0: damaged, view 0"):
         store.read(0, 0)
     file.write_bytes(good)
+
+
+def test_a_server_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    S3FileSystem.clear_instance_cache()
+    with pytest.raises(UserError, match=r"^s3://elsewhere/shards: cannot be reached \(.*AWS_ENDP"):
+        place("s3://elsewhere/shards")
+    S3FileSystem.clear_instance_cache()
+
+
+def test_a_scheme_that_nothing_reads_is_one_clear_line() -> None:
+    with pytest.raises(UserError, match=r"^s4://made/shards: .*pip install"):
+        place("s4://made/shards")
 
 
 def test_a_bucket_that_is_not_there_is_one_clear_line(remote: Path) -> None:

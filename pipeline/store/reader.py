@@ -80,11 +80,9 @@ class FeatureStore:
         """The plane of tar number `shard` under `view`, checked against its marker.
 
         Raises:
-            UserError: the tar is not (or no longer) in the store, or its bytes changed.
-            IndexError: there is no such view.
+            UserError: the tar is not (or no longer) in the store under this view, or its bytes
+                changed.
         """
-        if not 0 <= view < self.views:
-            raise IndexError(f"{self.path}: view {view} of {self.views}")
         block, number = divmod(view, self.layout.views)
         marker = self.marker(shard, block)
         names = self.layout.dtypes

@@ -44,3 +44,10 @@ def test_one_nan_of_a_row_fails_the_whole_row_of_int8() -> None:
 def test_what_float16_cannot_hold_is_marked_before_it_is_kept() -> None:
     features = np.array([FLOAT16_MAX, FLOAT16_MAX * 1.01, np.inf, -np.inf, np.nan, 1])
     assert np.isnan(without_unstorable(features)).tolist() == [False, True, True, True, True, False]
+
+
+def test_int8_keeps_the_direction_of_features_without_outliers() -> None:
+    features = np.random.default_rng(0).standard_normal((1000, 512)).astype(np.float32)
+    found = kept(features, "int8")
+    norms = np.linalg.norm(features, axis=1) * np.linalg.norm(found, axis=1)
+    assert ((features * found).sum(1) / norms).min() > 0.9999

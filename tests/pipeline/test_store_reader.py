@@ -61,8 +61,8 @@ def test_what_was_written_is_read(whole: Path) -> None:
     assert np.array_equal(store.text_features(), made_text())
 
 
-def test_a_view_that_is_not_there_is_an_index_error(whole: Path) -> None:
-    with pytest.raises(IndexError, match="view 2 of 2"):
+def test_a_view_that_is_not_there_names_the_command_that_appends_it(whole: Path) -> None:
+    with pytest.raises(UserError, match=rf"000000.tar.1.json: no valid completion.*{EXTRACT}"):
         FeatureStore(whole, made_index()).read(0, 2)
 
 

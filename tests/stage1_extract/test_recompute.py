@@ -8,10 +8,13 @@ import torch
 
 from pipeline.config import Params
 from pipeline.errors import UserError
+from pipeline.shards import read_index, write_index
 from stage1_extract.client import extract
 from stage1_extract.extractor import Extractor
 from stage1_extract.progress import ExtractionProgress
-from stage1_extract.recompute import recomputed_cosines
+from stage1_extract.recompute import open_store, recomputed_cosines
+from stage1_extract.verify import verify
+from tests.stage1_extract.changed_shards import train_folder
 from tests.tiny_world import FakeTeacher, tiny_params
 
 
@@ -57,6 +60,24 @@ def test_a_sound_extraction_passes(
     cosines = recomputed_cosines(extraction, [0, 1, 2], 20)
     assert len(cosines) == 20
     assert min(cosines) > 0.9999
+
+
+def test_views_that_were_asked_for_once_and_no_longer_are_not_missed_in_a_new_tar(
+    own_world: Path, cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = train_folder(own_world)
+    index, params = read_index(folder), tiny_params(own_world, cache=cache)
+    write_index(folder, replace(index, shards=index.shards[:2]))
+    run(params, FakeTeacher(), monkeypatch)
+    more = replace(params, views=replace(params.views, count=4))
+    run(more, FakeTeacher(), monkeypatch)
+    write_index(folder, index)
+    extraction = run(params, FakeTeacher(), monkeypatch).extraction("fake-objects")
+    verdict = verify(extraction, 20)
+    assert verdict.good
+    assert len(verdict.cosines) == 20
+    with pytest.raises(UserError, match=r"000002.tar.1.json: no valid completion marker"):
+        open_store(extraction).read(2, 3)
 
 
 def test_a_teacher_that_contradicts_itself_stops_the_run(
