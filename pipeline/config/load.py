@@ -31,7 +31,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         raise UserError(f"{path}: not a readable text file ({error})") from None
     except (YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    for problem in chain(_unknown_keys(Params, raw, ""), _not_finite(raw, "")):
+    for problem in chain(_undeclared(Params, raw, ""), _not_finite(raw, "")):
         raise UserError(f"{path}: {problem}")
     try:
         return msgspec.convert(raw, Params)
@@ -39,8 +39,9 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         raise UserError(f"{path}: {error}") from None
 
 
-def _unknown_keys(declared: Any, value: Any, where: str) -> Iterator[str]:
-    """Walk `value` beside its declared type and name every key that no dataclass field has."""
+def _undeclared(declared: Any, value: Any, where: str) -> Iterator[str]:
+    """Walk `value` beside its declared type and name every key that no dataclass field has, and
+    every word that is none of a field's choices."""
     declared = _dataclass_alternative(declared)
     if dataclasses.is_dataclass(declared) and isinstance(value, Mapping):
         hints = typing.get_type_hints(declared)
@@ -49,10 +50,13 @@ def _unknown_keys(declared: Any, value: Any, where: str) -> Iterator[str]:
                 near = difflib.get_close_matches(str(key), hints, n=1, cutoff=0.0)[0]
                 yield f"unknown key '{where}{key}'; the nearest valid key is '{where}{near}'"
             else:
-                yield from _unknown_keys(hints[key], child, f"{where}{key}.")
+                yield from _undeclared(hints[key], child, f"{where}{key}.")
     elif typing.get_origin(declared) is dict and isinstance(value, Mapping):
         for key, child in value.items():
-            yield from _unknown_keys(typing.get_args(declared)[1], child, f"{where}{key}.")
+            yield from _undeclared(typing.get_args(declared)[1], child, f"{where}{key}.")
+    elif typing.get_origin(declared) is typing.Literal and value not in typing.get_args(declared):
+        choices = ", ".join(map(str, typing.get_args(declared)))
+        yield f"'{where.rstrip('.')}' is {value!r}; expected one of {choices}"
 
 
 def _not_finite(value: Any, where: str) -> Iterator[str]:

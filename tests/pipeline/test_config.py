@@ -89,7 +89,7 @@ def test_a_misspelt_key_names_the_nearest(
         ("seed: 0", "seed: zero", "Expected `int`, got `str` - at `$.seed`"),
         ("seed: 0", "seed: 1.5", "Expected `int`, got `float` - at `$.seed`"),
         ("peak_lr: 1.0e-3", "peak_lr: fast", "at `$.train.peak_lr`"),
-        ("modality: points", "modality: smell", "Invalid enum value 'smell' - at `$.sources"),
+        ("modality: points", "modality: smell", "is 'smell'; expected one of image, video, points"),
         ("points: 1024", "points: 0", "points must be >= 1, found 0"),
         ("batch_size: 128", "batch_size: 0", "batch_size must be >= 1, found 0"),
         ("peak_lr: 1.0e-3", "peak_lr: .nan", "'train.peak_lr' is nan"),
