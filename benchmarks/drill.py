@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from benchmarks.workers import prepared
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--flips", type=int, default=1000, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     arguments = parser.parse_args()
-    SPAWN.set_forkserver_preload([__name__])
+    SPAWN.set_forkserver_preload(["stage1_extract.extractor", "stage1_extract.cluster"])
     rng = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as place:
         drill = Drill(prepared(Path(place)), Path(place))
@@ -71,10 +72,10 @@ class Drill:
     def __init__(self, params: Params, place: Path) -> None:
         self.place = place
         self.params = replace(params, cache=str(place / "reference"))
-        self._run(self.params)  # once for the page cache
+        _run(self.params)  # once for the page cache
         shutil.rmtree(self.params.cache)
         started = time.monotonic()
-        self._run(self.params)
+        _run(self.params)
         self.seconds = time.monotonic() - started
         self.expected = tree(Path(self.params.cache))
         self.index = read_index(shard_folder(params, EXTRACTION))
@@ -85,8 +86,10 @@ class Drill:
         params = replace(self.params, cache=str(self.place / "killed"))
         kills, whole, kept = 0, 0, 0
         while kills < times:
-            process = SPAWN.Process(target=_run, args=(params,))
+            loaded = SPAWN.Event()
+            process = SPAWN.Process(target=_run, args=(params, loaded))
             process.start()
+            loaded.wait()
             process.join(rng.uniform(0, self.seconds))
             if process.is_alive():
                 assert process.pid is not None
@@ -104,7 +107,7 @@ class Drill:
 
     def finish(self, params: Params) -> int:
         """Complete a store, compare its bytes, and delete it."""
-        self._run(params)
+        _run(params)
         found = tree(Path(params.cache))
         different = {
             n for n in found.keys() | self.expected if found.get(n) != self.expected.get(n)
@@ -172,7 +175,7 @@ class Drill:
             return "a full disk: not tried, a tmpfs could not be mounted (needs root)"
         params = replace(self.params, cache=str(disk / "cache"))
         try:
-            said = _refusal(lambda: self._run(params))
+            said = _refusal(lambda: _run(params))
             kept = self.check(params)
             subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
             self.finish(params)
@@ -201,14 +204,15 @@ class Drill:
             assert plane_bytes(found) == plane_bytes(reference.read(shard, view)), "a wrong value"
         return True
 
-    def _run(self, params: Params) -> None:
-        _run(params)
 
-
-def _run(params: Params) -> None:
-    """Extract in this process what is lacking."""
+def _run(params: Params, loaded: Event | None = None) -> None:
+    """Extract in this process what is lacking; say when the teacher is there."""
+    extractor = Extractor(params)
+    extractor.provenance(EXTRACTION)
+    if loaded:
+        loaded.set()
     with ExtractionProgress(EXTRACTION) as progress:
-        extract(params, [EXTRACTION], Extractor(params), progress)
+        extract(params, [EXTRACTION], extractor, progress)
 
 
 def _refusal(run: Callable[[], None]) -> str:

@@ -4,7 +4,7 @@
 
 Extracts the nano CLIP over 8 tars of 32 objects, then over the same tars ten times (80 tars, linked
 under other names), each in a process of its own, and samples the resident memory. Prints the peak
-of both and how much the longer run gains from its second tenth to its last, and draws both.
+of both, and the longer run's peak in its second half over that in its first, and draws both.
 """
 
 import argparse
@@ -46,11 +46,11 @@ def main() -> None:
         short = traced(replace(params, cache=f"{place}/short"))
         lengthen(params)
         long = traced(replace(params, cache=f"{place}/long"))
-    tenth = len(long) // TIMES
-    early, late = (max(mib for _, mib in part) for part in (long[tenth : 2 * tenth], long[-tenth:]))
+    half = len(long) // 2
+    early, late = (max(mib for _, mib in part) for part in (long[:half], long[half:]))
     print(f"peak of the short run          {max(mib for _, mib in short):8.0f} MiB")
     print(f"peak of the {TIMES} x longer run     {max(mib for _, mib in long):8.0f} MiB")
-    print(f"its last tenth over its second {late / early:8.3f}")
+    print(f"its second half over its first {late / early:8.3f}")
     if plot:
         draw(short, long, plot)
 
