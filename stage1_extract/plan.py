@@ -76,6 +76,7 @@ def main() -> None:
     extractor = Extractor(params) if arguments.warm_up else None
     plan = [planned(params, name, extractor) for name in names]
     Console().print(plan_table(plan))
+    print(licences(plan))
     for source in dict.fromkeys(params.extract[each.name].source for each in plan if not each.rows):
         print(
             f"{source} is not prepared; run: python -m pipeline.prepare --source {source}, "
@@ -154,13 +155,17 @@ def plan_table(plan: Sequence[Planned]) -> Table:
     table.add_column("arch", overflow="fold")
     for heading, total in totals.items():
         table.add_column(heading, total, justify="right")
-    table.add_column("licence", overflow="fold")
     for each in plan:
         numbers = _numbers(each)
-        table.add_row(
-            each.name, each.card.arch, *(numbers[name] for name in totals), each.card.licence
-        )
+        table.add_row(each.name, each.card.arch, *(numbers[name] for name in totals))
     return table
+
+
+def licences(plan: Sequence[Planned]) -> str:
+    """A line for each architecture of the plan."""
+    found = dict.fromkeys((each.card.arch, each.card.licence) for each in plan)
+    width = max(len(arch) for arch, _ in found)
+    return "\n".join(f"{arch:<{width}}  {licence}" for arch, licence in found)
 
 
 def _numbers(each: Planned) -> dict[str, str]:

@@ -77,6 +77,7 @@ def verify(extraction: Extraction, rows: int) -> Verdict:
     for shard, view in product(tars, extraction.forward.views):
         try:
             store.read(shard, view)
+            store.key_hash(shard)
         except UserError as error:
             bad[shard, view // store.layout.views] = str(error)
     damaged = {shard for shard, _ in bad}

@@ -163,7 +163,7 @@ class SourceStream:
         text = decode_text(task.members)
         for target, plane in zip(self.targets, task.planes):
             same = target.maker.chain == self._maker.chain and self._maker.sizes.check_content
-            target.check(plane, task.slot.row, task.key, view_number, view if same else None)
+            target.check(plane, task.slot.row, task.key, view if same else None)
         rng = ViewRng(self._maker.seed, task.key, view_number, "text")
         return JoinedSample(
             inputs=student_input(self.modality, view.array, self._student),

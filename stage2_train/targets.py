@@ -28,30 +28,30 @@ class TeacherTargets:
     maker: ViewMaker
     """The chain the teacher saw: the student's own, or that of the paired image."""
 
-    def check(self, plane: Plane, row: int, key: str, view: int, seen: View | None) -> None:
+    def check(self, plane: Plane, row: int, key: str, seen: View | None) -> None:
         """Raise unless the cached row was made from exactly this view of this sample.
 
         Args:
-            plane: the cached rows of the sample's tar under `view`.
+            plane: the cached rows of the sample's tar under the view's number.
             row: the sample's place in its tar.
             key: the sample's key.
-            view: view number.
             seen: the student's view where the teacher saw the same chain and its content is
                 checked too, else None.
 
         Raises:
             UserError: another key, other drawn parameters, or other content.
         """
-        drawn = params_digest(key, view, self.maker.params(key, view))
-        if int(plane.key_hash[row]) != key_digest(key):
-            raise self._mismatch(key, view, "the cached row belongs to another key")
+        drawn = params_digest(key, plane.view, self.maker.params(key, plane.view))
         if int(plane.params_digest[row]) != drawn:
-            raise self._mismatch(key, view, "the cached view was drawn with other parameters")
+            theirs = int(self.store.key_hash(plane.shard)[row])
+            what = "the cached view was drawn with other parameters"
+            if theirs != key_digest(key):
+                what = "the cached row belongs to another key"
+            raise self._mismatch(key, plane.view, what)
         # 0 marks a sample that stage 1 could not use under one of its K views: its row is NaN.
         if seen is not None and int(plane.view_digest[row]) not in (0, seen.content_digest):
-            raise self._mismatch(
-                key, view, "the cached view has other content (another decoder or library version?)"
-            )
+            what = "the cached view has other content (another decoder or library version?)"
+            raise self._mismatch(key, plane.view, what)
 
     def _mismatch(self, key: str, view: int, what: str) -> UserError:
         teacher, source = self.store.path.parent.name, self.maker.chain

@@ -4,7 +4,7 @@
         provenance.json                 fingerprint and what it stands for
         features/                       [rows, views, dim] float16, or int8 beside its scale
         scale/                          [rows, views] float32, of int8 alone
-        params_digest/ view_digest/     [rows, views] uint64
+        digests/                        [rows, views, 2] uint64: of the parameters, of the content
         key_hash/                       [rows] uint64
         text_features/                  [classes, dim] float32, where the teacher has a text space
         markers/<tar>.<block>.json      written last: this shard is complete, with its checksums
@@ -15,6 +15,7 @@ under one block is one Zarr shard of every array and one task: whoever writes it
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +27,15 @@ from pipeline.store.zarr_files import group_files
 
 FEATURES = "features"
 SCALE = "scale"
-PARAMS_DIGEST = "params_digest"
-VIEW_DIGEST = "view_digest"
+DIGESTS = "digests"
 KEY_HASH = "key_hash"
 TEXT = "text_features"
 MARKERS = "markers"
+VERSION = 2
+"""Of what is said above; part of a store's recipe, so that stores of other versions are refused."""
 BLOCK = "views_per_shard"
 """Where the provenance's notes say how many views a block has."""
-INDEX_ENTRY, INDEX_CHECKSUM = 16, 4
+_INDEX_ENTRY, _INDEX_CHECKSUM = 16, 4
 """Bytes of a Zarr shard's index: offset and length of each inner chunk, then a crc32c."""
 
 
@@ -58,17 +60,17 @@ class Layout:
             storage["rows_per_shard"], provenance.notes[BLOCK], storage["dim"], storage["dtype"]
         )
 
-    @property
+    @cached_property
     def dtypes(self) -> dict[str, str]:
         """Row array -> dtype."""
         scale = {SCALE: "float32"} if self.dtype == "int8" else {}
-        digests = dict.fromkeys((PARAMS_DIGEST, VIEW_DIGEST, KEY_HASH), "uint64")
-        return {FEATURES: self.dtype, **scale, **digests}
+        return {FEATURES: self.dtype, **scale, DIGESTS: "uint64", KEY_HASH: "uint64"}
 
     def shape(self, name: str, shards: int = 1, blocks: int = 1) -> tuple[int, ...]:
         """Of a row array over some tars and blocks."""
         pairs = (shards * self.rows, blocks * self.views)
-        return {FEATURES: (*pairs, self.dim), KEY_HASH: pairs[:1]}.get(name, pairs)
+        inner = {FEATURES: (self.dim,), DIGESTS: (2,)}.get(name, ())
+        return pairs[:1] if name == KEY_HASH else (*pairs, *inner)
 
     def chunk(self, name: str) -> tuple[int, ...]:
         """Of an inner chunk: all rows of a shard under one view."""
@@ -87,7 +89,7 @@ class Layout:
             shape = self.shape(name)
             chunks = self.views if len(shape) > 1 else 1
             total += math.prod(shape) * np.dtype(dtype).itemsize
-            total += chunks * INDEX_ENTRY + INDEX_CHECKSUM
+            total += chunks * _INDEX_ENTRY + _INDEX_CHECKSUM
         return total
 
 
@@ -137,5 +139,5 @@ def lay_out(store: Path, layout: Layout, shards: int, blocks: int) -> None:
 
 def shard_file(store: Path, array: str, shard: int, block: int = 0) -> Path:
     """File that holds one tar's part of a row array under one block."""
-    inner = {FEATURES: f"{block}/0", KEY_HASH: ""}.get(array, str(block))
-    return store / array / "c" / str(shard) / inner
+    inner = {KEY_HASH: "", SCALE: str(block)}.get(array, f"{block}/0")
+    return store.joinpath(array, "c", str(shard), inner)

@@ -1,6 +1,5 @@
 """Completion markers of shards, one tar under one block of views each: no marker, not there."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -11,8 +10,7 @@ from pipeline.store.atomic import write_atomically
 from pipeline.store.layout import MARKERS, Layout, shard_file
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShardMarker:
+class ShardMarker(msgspec.Struct, frozen=True, kw_only=True):
     """Checksums of everything stage 2 reads of one tar under one block of views."""
 
     tar: str
@@ -32,13 +30,14 @@ class ShardMarker:
 
     def sealed(self) -> "ShardMarker":
         """The same marker with its own checksum filled in."""
-        bare = replace(self, xxh3="")
-        return replace(bare, xxh3=xxhash.xxh3_128_hexdigest(msgspec.json.encode(bare)))
+        bare = msgspec.structs.replace(self, xxh3="")
+        seal = xxhash.xxh3_128_hexdigest(msgspec.json.encode(bare))
+        return msgspec.structs.replace(bare, xxh3=seal)
 
 
 def marker_path(store: Path, tar: str, block: int = 0) -> Path:
     """File of a shard's marker."""
-    return store / MARKERS / f"{tar}.{block}.json"
+    return store.joinpath(MARKERS, f"{tar}.{block}.json")
 
 
 def write_marker(store: Path, marker: ShardMarker) -> None:

@@ -12,6 +12,7 @@ from pipeline.shards import ShardIndex
 from pipeline.store.codec import decode
 from pipeline.store.layout import (
     BLOCK,
+    KEY_HASH,
     TEXT,
     Layout,
     extract_command,
@@ -34,16 +35,25 @@ from pipeline.store.text import read_text
 class Plane:
     """The rows of one tar under one view, in the tar's order."""
 
+    shard: int
+    """The tar's number."""
+    view: int
     features: np.ndarray
     """Float16 [rows, dim], NaN where the sample failed; or int8 steps of `scale`."""
-    params_digest: np.ndarray
-    """Uint64 [rows]."""
-    view_digest: np.ndarray
-    """Uint64 [rows]."""
-    key_hash: np.ndarray
-    """Uint64 [rows]."""
+    digests: np.ndarray
+    """Uint64 [rows, 2]: of the key, the view and its parameters, and of the view's content."""
     scale: np.ndarray | None = None
     """Float32 [rows] of int8, NaN where the sample failed."""
+
+    @property
+    def params_digest(self) -> np.ndarray:
+        """Uint64 [rows]."""
+        return self.digests[:, 0]
+
+    @property
+    def view_digest(self) -> np.ndarray:
+        """Uint64 [rows]; 0 where the sample failed."""
+        return self.digests[:, 1]
 
     def target(self, row: int) -> np.ndarray:
         """The feature of a row, float32 [dim]; NaN where the sample failed."""
@@ -85,8 +95,16 @@ class FeatureStore:
         """
         block, number = divmod(view, self.layout.views)
         marker = self.marker(shard, block)
-        names = self.layout.dtypes
-        return Plane(**{name: self._checked(name, shard, number, marker) for name in names})
+        names = (name for name in self.layout.dtypes if name != KEY_HASH)
+        arrays = {name: self._checked(name, shard, number, marker) for name in names}
+        return Plane(shard=shard, view=view, **arrays)
+
+    def key_hash(self, shard: int) -> np.ndarray:
+        """Uint64 [rows] of a tar's keys, checked as a plane is; raises what `read` raises.
+
+        The digest of a view's parameters covers its key too; these tell whose row it is.
+        """
+        return self._checked(KEY_HASH, shard, 0, self.marker(shard))
 
     def text_features(self) -> np.ndarray | None:
         """Label prompts in the teacher's own text space, float32 [classes, dim].
@@ -131,16 +149,15 @@ class FeatureStore:
         """One array's rows under view `number` of the marker's block."""
         file = shard_file(self.path, name, shard, marker.block)
         shape = self.layout.shape(name)
-        views, plane = (self.layout.views, number) if len(shape) > 1 else (1, 0)
         try:
-            chunk = read_chunk(file, plane, views, (shape[0], *shape[2:]), self.layout.dtypes[name])
+            chunk = read_chunk(file, number, (shape[0], *shape[2:]), self.layout.dtypes[name])
         except FileNotFoundError:
             raise self._damaged(file, "the file is missing") from None
         except (OSError, ValueError) as error:
             raise self._damaged(file, f"unreadable ({error})") from None
         values = chunk[: marker.rows]
-        if plane_checksum(values) != marker.checksums[name][plane]:
-            raise self._damaged(file, f"view {plane} does not fit its checksum")
+        if plane_checksum(values) != marker.checksums[name][number]:
+            raise self._damaged(file, f"view {number} does not fit its checksum")
         return values
 
     def _compare(self, expected: Mapping[str, Any]) -> None:

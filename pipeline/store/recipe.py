@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.openclip import DIR_CONFIG, LOCAL_DIR
 from pipeline.shards import ShardIndex
+from pipeline.store.layout import VERSION
 from pipeline.views import ViewMaker
 from pipeline.weights import file_sha256
 
@@ -39,5 +40,9 @@ def store_recipe(
         "views": maker.recipe(),
         "source": {"dataset": index.dataset, "split": index.split, "modality": index.modality},
         "text": {"prompts": prompts},
-        "storage": {"dtype": dtype, "rows_per_shard": index.samples_per_shard},
+        "storage": {
+            "layout": VERSION,
+            "dtype": dtype,
+            "rows_per_shard": index.samples_per_shard,
+        },
     }

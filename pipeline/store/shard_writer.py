@@ -11,9 +11,8 @@ from pipeline.shards import ShardIndex
 from pipeline.store.atomic import write_atomically, writing
 from pipeline.store.codec import encode
 from pipeline.store.layout import (
+    DIGESTS,
     KEY_HASH,
-    PARAMS_DIGEST,
-    VIEW_DIGEST,
     Layout,
     extract_command,
     shard_file,
@@ -80,8 +79,7 @@ class ShardWriter:
     def _row_arrays(self, data: ShardFeatures) -> dict[str, np.ndarray]:
         return {
             **encode(data.features, self.layout.dtype),
-            PARAMS_DIGEST: data.params_digest,
-            VIEW_DIGEST: data.view_digest,
+            DIGESTS: np.stack([data.params_digest, data.view_digest], axis=-1),
             KEY_HASH: data.key_hash,
         }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from pipeline.errors import UserError
 from pipeline.store import FeatureStore
@@ -43,7 +44,7 @@ def test_one_tar_is_one_file_of_every_array(tmp_path: Path) -> None:
         f"{array}/c/{n}{inner}"
         for n in range(3)
         for array, inner in (
-            ("features", "/0/0"), ("params_digest", "/0"), ("view_digest", "/0"), ("key_hash", ""),
+            ("features", "/0/0"), ("digests", "/0/0"), ("key_hash", ""),
         )
     }  # fmt: skip
     assert arrays < files
@@ -66,7 +67,7 @@ def test_a_tar_without_its_marker_is_written_again(tmp_path: Path, shard: int) -
     assert tree(path) == before
 
 
-@pytest.mark.parametrize("array", ["features", "params_digest", "view_digest", "key_hash"])
+@pytest.mark.parametrize("array", ["features", "digests", "key_hash"])
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
 def test_a_missing_or_truncated_shard_is_written_again(
     tmp_path: Path, array: str, damage: str
@@ -173,12 +174,12 @@ def test_a_marker_comes_back_sealed_and_any_change_voids_it(tmp_path: Path) -> N
     path = made_store(tmp_path)
     marker = read_marker(path, "000000.tar")
     assert marker is not None
-    assert set(marker.checksums) == {"features", "params_digest", "view_digest", "key_hash"}
+    assert set(marker.checksums) == {"features", "digests", "key_hash"}
     assert len(marker.checksums[KEY_HASH]) == 1
     text = marker_path(path, "000000.tar").read_text()
     marker_path(path, "000000.tar").write_text(text.replace('"rows": 6', '"rows": 5'))
     assert read_marker(path, "000000.tar") is None
-    write_marker(path, replace(marker, rows=5))
+    write_marker(path, structs.replace(marker, rows=5))
     assert read_marker(path, "000000.tar").rows == 5
 
 

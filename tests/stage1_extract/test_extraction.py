@@ -36,7 +36,7 @@ def test_rows_are_the_teachers_features_of_the_seeded_views(
                 assert np.array_equal(plane.features[row], live.astype(np.float16))
                 assert plane.params_digest[row] == view.params_digest
                 assert plane.view_digest[row] == view.content_digest
-                assert plane.key_hash[row] == key_digest(key)
+            assert store.key_hash(shard)[row] == key_digest(key)
 
 
 def test_label_texts_are_the_teachers_own_class_embeddings(
@@ -196,5 +196,5 @@ def test_the_provenance_says_what_was_done(cached_world: Path) -> None:
     assert determines["teacher"]["weights_sha256"] == "0" * 64
     assert "RandDropout(0.875)" in determines["views"]["chain"]
     assert (determines["views"]["seed"], determines["views"]["points"]) == (5, 64)
-    assert determines["storage"] == {"dtype": "float16", "rows_per_shard": 6, "dim": 6}
+    assert determines["storage"] == {"layout": 2, "dtype": "float16", "rows_per_shard": 6, "dim": 6}
     assert written["notes"]["versions"]["torch"] == torch.__version__.split("+")[0]

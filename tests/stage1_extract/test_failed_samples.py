@@ -46,7 +46,8 @@ def test_an_unreadable_sample_is_nan_and_named_and_the_run_goes_on(
         plane = store.read(0, view)
         assert np.isnan(plane.features).any(axis=1).tolist() == [False, True, *[False] * 4]
         drawn = params_digest(key, view, done.maker.params(key, view))
-        assert (plane.params_digest[1], plane.key_hash[1]) == (drawn, key_digest(key))
+        assert plane.params_digest[1] == drawn
+    assert store.key_hash(0)[1] == key_digest(key)
     assert not np.isnan(store.read(2, 1).features).any()
 
 
