@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_limits
 
 from benchmarks import view_members as members
 from benchmarks import view_peers as peers
+from pipeline.blas import one_blas_thread
 from pipeline.config import ViewsConfig
 from pipeline.samples import decode_member
 from pipeline.views import ViewMaker, chain_for
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of each side (%(default)s)")
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
-    threadpool_limits(1)  # numpy's BLAS has threads of its own, whose waiting would count
+    one_blas_thread()
     torch.manual_seed(0)
     table = Table(title="views/s on one core, from bytes")
     for column in ("modality", "ours", "torchvision / torchaudio", "ratio"):

@@ -47,7 +47,7 @@ def main() -> None:
         )
     keep_freed_memory()
     spare_cores(params.train.loader_threads)
-    variants = {"with": params.train.teachers, "without": kept}
+    variants = {"with": params.train.teachers, f"without {', '.join(arguments.without)}": kept}
     scores = {
         name: [
             trained_score(params, name, teachers, seed, arguments.benchmark)
@@ -78,7 +78,7 @@ def trained_score(
     params: Params, variant: str, teachers: tuple[str, ...], seed: int, benchmark: str
 ) -> float:
     """Top-1 of a student trained with `teachers` from `seed`."""
-    out = _folder(params) / f"{variant}-{seed}"
+    out = _folder(params) / f"{variant.replace(', ', '-').replace(' ', '-')}-{seed}"
     train = replace(params.train, teachers=teachers, seed=seed, out=str(out))
     changed = replace(params, train=train)
     Trainer(changed).run()

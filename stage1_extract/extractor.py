@@ -5,6 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
+from pipeline.blas import one_blas_thread
 from pipeline.config import Params
 from pipeline.config.data import Model
 from pipeline.store import Provenance
@@ -16,9 +17,13 @@ from stage1_extract.teachers import Teacher
 
 
 class Extractor:
-    """Runs extractions, loading each model once, when it is first needed, and keeping it."""
+    """Runs extractions, loading each model once, when it is first needed, and keeping it.
+
+    Decoding, which runs beside the teachers, is held to the threads that ask for it.
+    """
 
     def __init__(self, params: Params) -> None:
+        one_blas_thread()
         self._params = params
         self._teachers: dict[tuple[str, Model], Teacher] = {}
         self._extractions: dict[str, Extraction] = {}

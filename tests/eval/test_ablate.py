@@ -1,0 +1,71 @@
+"""The worth of a cached teacher: both variants are trained and scored for every seed."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from msgspec import to_builtins
+
+from eval import ablate, zeroshot
+from pipeline.errors import UserError
+from stage2_train.trainer import STUDENT
+from tests.stage2_train.trainings import params_of
+from tests.tiny_world import FakeTeacher
+
+
+@pytest.fixture
+def params_file(world: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(zeroshot, "teacher_of", lambda *_: FakeTeacher())
+    monkeypatch.setattr(ablate, "spare_cores", lambda _: None)
+    file = world / "params.yaml"
+    file.write_text(yaml.safe_dump(to_builtins(params_of(world, "runs/tiny"))))
+    return file
+
+
+def run(monkeypatch: pytest.MonkeyPatch, file: Path, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["ablate", "--params", str(file), *arguments])
+    ablate.main()
+
+
+def test_each_variant_is_trained_with_its_own_teachers_for_every_seed(
+    params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(
+        monkeypatch, params_file, "--without", "fake-objects", "--benchmark", "points",
+        "--seeds", "0", "4",
+    )  # fmt: skip
+    folder = params_file.parent / "runs" / "ablate"
+    report = json.loads((folder / "ablate.json").read_text())
+    assert report["seeds"] == [0, 4]
+    assert {name: len(scores) for name, scores in report["top1"].items()} == {
+        "with": 2, "without fake-objects": 2,
+    }  # fmt: skip
+    logs = {}
+    for variant in ("with", "without-fake-objects"):
+        for seed in (0, 4):
+            run_folder = folder / f"{variant}-{seed}"
+            assert (run_folder / STUDENT).exists()
+            logs[variant, seed] = (run_folder / "log.jsonl").read_text()
+    assert len(set(logs.values())) == 4
+    assert "fake-objects" in logs["with", 0]
+    assert "fake-objects" not in logs["without-fake-objects", 0]
+    assert "without fake-objects" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--without", "ulip", "--benchmark", "points"), "--without ulip: .*fake-objects"),
+        (("--without", "fake-objects", "--benchmark", "x"), "--benchmark x: expected one of"),
+    ],
+)
+def test_a_wrong_name_is_told_with_those_there_are(
+    params_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    expected: str,
+) -> None:
+    with pytest.raises(UserError, match=expected):
+        run(monkeypatch, params_file, *arguments)
