@@ -4,9 +4,10 @@
     python -m benchmarks.train --steps 40 --ranks 2
 
 Prints samples/s of the full loop (tars, planes, decoding, joining, training) and of the same
-updates on batches already in memory; the share of time spent waiting for data; how much faster the
-step is than one with online teachers, beside the most that caching can give; and, with --ranks,
-how much more that many ranks do than one, each with one thread.
+updates on batches already in memory, with the same threads and with all; the share of time spent
+waiting for data; how much faster the step is than one with online teachers, beside the most that
+caching can give; and, with --ranks, how much more that many ranks do than one, each with one
+thread.
 """
 
 import argparse
@@ -84,6 +85,7 @@ def one_process(params: Params, steps: int) -> None:
             resident = list(itertools.islice(feed, RESIDENT * params.train.accumulate))
             full = rate(trainer, feed, steps)
         alone = rate(trainer, itertools.cycle(resident), steps)
+        most_threads = rate_on_all_cores(trainer, itertools.cycle(resident), steps)
         teachers = online_teachers(params, trainer)
         online = rate(trainer, itertools.cycle(resident), steps, before=teachers)
     ratio = full.samples_per_second / alone.samples_per_second
@@ -91,6 +93,7 @@ def one_process(params: Params, steps: int) -> None:
     print(f"student alone, in memory      {alone.samples_per_second:8.1f} samples/s")
     print(f"  ratio                       {ratio:8.3f}   (to reach: 0.97)")
     print(f"  waiting for data            {100 * full.waits:7.1f} %")
+    print(f"student alone, on all cores   {most_threads.samples_per_second:8.1f} samples/s")
     gain = full.samples_per_second / online.samples_per_second
     most = alone.samples_per_second / online.samples_per_second
     print(f"with online teachers          {online.samples_per_second:8.1f} samples/s")
@@ -111,6 +114,15 @@ def rate(
         waited += trainer.update(feed, 1e-9, lambda: False).waited
     seconds = time.perf_counter() - started
     return Rate(steps * trainer.config.batch_size / seconds, waited / seconds)
+
+
+def rate_on_all_cores(trainer: Trainer, feed: Iterator[Fed], steps: int) -> Rate:
+    """The same with the cores that are otherwise left to the loader."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    found = rate(trainer, feed, steps)
+    torch.set_num_threads(threads)
+    return found
 
 
 def online_teachers(params: Params, trainer: Trainer) -> Callable[[], None]:

@@ -3,11 +3,13 @@
     python -m eval.ablate --without ulip-objects --benchmark points --seeds 0 1 2
 
 Trains both variants for every seed under <train.out>/../ablate/, scores them zero-shot, prints mean
-and spread, and writes ablate.json there. A training that was cut short is resumed.
+and spread, and writes ablate.json there. When it is run again, finished trainings are not repeated
+and one that was cut short is resumed.
 """
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -19,10 +21,14 @@ from eval.zeroshot import score
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.store.atomic import write_atomically
 from stage2_train.allocator import keep_freed_memory
 from stage2_train.cores import spare_cores
 from stage2_train.student import Student
 from stage2_train.trainer import STUDENT, Trainer
+
+SCORE = "score.json"
+"""In a training's folder: what it was scored, and of which recipe it is."""
 
 
 def main() -> None:
@@ -77,13 +83,22 @@ def without(params: Params, names: list[str]) -> tuple[str, ...]:
 def trained_score(
     params: Params, variant: str, teachers: tuple[str, ...], seed: int, benchmark: str
 ) -> float:
-    """Top-1 of a student trained with `teachers` from `seed`."""
+    """Top-1 of a student trained with `teachers` from `seed`; of one trained earlier, from disk."""
     out = _folder(params) / f"{variant.replace(', ', '-').replace(' ', '-')}-{seed}"
     train = replace(params.train, teachers=teachers, seed=seed, out=str(out))
     changed = replace(params, train=train)
-    Trainer(changed).run()
+    trainer = Trainer(changed)
+    known = {"benchmark": benchmark, "recipe": trainer.checkpoints.folder.name}
+    there = json.loads((out / SCORE).read_text()) if (out / SCORE).exists() else {}
+    if known.items() <= there.items():
+        return there["top1"]
+    if not trainer.run():
+        print("stopped by SIGTERM after saving; run the same command to go on")
+        sys.exit(143)
     student = Student.load(out / STUDENT, device=default_device()).eval()
-    return score(changed, benchmark, student).student.top1
+    top1 = score(changed, benchmark, student).student.top1
+    write_atomically(out / SCORE, json.dumps({**known, "top1": top1}).encode())
+    return top1
 
 
 def ablation_table(benchmark: str, scores: dict[str, list[float]]) -> Table:

@@ -54,6 +54,21 @@ def test_each_variant_is_trained_with_its_own_teachers_for_every_seed(
     assert "without fake-objects" in capsys.readouterr().out
 
 
+def test_what_is_finished_is_not_trained_again(
+    params_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("--without", "fake-objects", "--benchmark", "points", "--seeds", "0")
+    run(monkeypatch, params_file, *arguments)
+    report = params_file.parent / "runs" / "ablate" / "ablate.json"
+    before = report.read_text()
+    with monkeypatch.context() as patched:
+        patched.setattr(ablate.Trainer, "run", lambda _: pytest.fail("trained again"))
+        run(patched, params_file, *arguments)
+        assert report.read_text() == before
+        with pytest.raises(pytest.fail.Exception, match="trained again"):
+            run(patched, params_file, *arguments, "1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
