@@ -4,7 +4,8 @@
 
 The nano ULIP over 8 tars of 32 objects of the embedded pack, torch with one thread in each
 worker. Every run extracts all tars with models that are loaded already. Prints samples/s of one
-and of two workers, and their ratio; the machine must have two cores and nothing else to do.
+and of two workers, and their ratio; the machine must have two cores and nothing else to do. Then
+four workers extract too, and all stores are compared byte by byte.
 """
 
 import os
@@ -32,10 +33,14 @@ def main() -> None:
     os.environ.update(ONE_THREAD)  # the workers' too: it goes before what their nanny would set
     with tempfile.TemporaryDirectory() as folder:
         params = prepared(Path(folder))
-        one, two = rate(params, 1), rate(params, 2)
+        one, first = rate(params, 1)
+        two, second = rate(params, 2)
+        _, third = rate(params, 4)
     print(f"one worker  {one:8.1f} samples/s (K = {params.views.count} views each)")
     print(f"two workers {two:8.1f} samples/s")
-    print(f"ratio       {two / one:8.3f}")
+    print(f"ratio       {two / one:8.3f}   (to reach: 1.8)")
+    equal = first == second == third
+    print(f"stores of 1, 2 and 4 workers, {len(first)} files: {'equal' if equal else 'DIFFERENT'}")
 
 
 def prepared(folder: Path) -> Params:
@@ -55,8 +60,9 @@ def prepared(folder: Path) -> Params:
     return params
 
 
-def rate(params: Params, workers: int) -> float:
-    """Samples per second of a second run; the first one loads what is to be loaded."""
+def rate(params: Params, workers: int) -> tuple[float, dict[str, bytes]]:
+    """Samples per second of a second run and the files it wrote; the first loads the models."""
+    params = replace(params, cache=f"{params.cache}-{workers}")
     with local_client(workers) as client:
         cluster = Cluster(client, params)
         for _ in range(2):
@@ -65,7 +71,10 @@ def rate(params: Params, workers: int) -> float:
             with ExtractionProgress(f"{workers} workers") as progress:
                 started = time.perf_counter()
                 extract(params, [EXTRACTION], cluster, progress)
-    return TARS * SAMPLES / (time.perf_counter() - started)
+                seconds = time.perf_counter() - started
+    cache = Path(params.cache)
+    files = (file for file in sorted(cache.rglob("*")) if file.is_file())
+    return TARS * SAMPLES / seconds, {str(f.relative_to(cache)): f.read_bytes() for f in files}
 
 
 if __name__ == "__main__":
