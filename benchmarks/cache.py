@@ -4,7 +4,8 @@
 
 Reads one view of every row, in batches of 256 rows that lie in memory, from the page cache. Ours
 checks every byte against its marker, as it always does; of the peers only those that say so check
-anything. Writing ours includes the fsync of every file. Sides alternate, the best round counts.
+anything. Stores are opened and folders listed beforehand, as at the start of a training. Writing
+ours includes the fsync of every file. Sides alternate, the best round counts.
 The last lines compare walking tars of 20 KB samples, beside webdataset alone, when every sample is
 also joined to its cached row by key and its digest is checked.
 """
@@ -13,7 +14,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,8 @@ class Ours:
     index: ShardIndex
     dtype: str = "float16"
     slow: bool = False
+    store: FeatureStore = field(init=False)
+    """Opened once, as a training does."""
 
     @property
     def name(self) -> str:
@@ -57,12 +60,12 @@ class Ours:
             hashes = np.array([key_digest(key) for key in keys], dtype=np.uint64)
             digests = np.repeat(hashes[:, None], VIEWS, axis=1)
             writer.write(number, ShardFeatures(features, digests, digests, hashes, failed=[]))
+        self.store = FeatureStore(writer.path, self.index)
 
     def read(self, folder: Path, view: int) -> Batches:
         """Through the reader that stage 2 uses."""
-        store = FeatureStore(folder / "made.zarr", self.index)
         for number in range(len(self.index.shards)):
-            yield from batches(store.read(number, view).features)
+            yield from batches(self.store.read(number, view).features)
 
 
 @dataclass
@@ -213,8 +216,8 @@ def join(tars: Sequence[np.ndarray], place: Path, rounds: int) -> tuple[float, f
     ]
     infos = [write_shard(place / f"{n:06}.tar", held) for n, held in enumerate(samples)]
     index = made_index(len(tars), len(tars[0]), infos)
-    Ours(index).write(place, tars)
-    store = FeatureStore(place / "made.zarr", index)
+    ours = Ours(index)
+    ours.write(place, tars)
 
     def bare() -> None:
         urls = [str(place / info.name) for info in infos]
@@ -223,7 +226,7 @@ def join(tars: Sequence[np.ndarray], place: Path, rounds: int) -> tuple[float, f
 
     def joined() -> None:
         for number, info in enumerate(infos):
-            plane = store.read(number, 0)
+            plane = ours.store.read(number, 0)
             for row, (key, _) in enumerate(read_shard(place, info)):
                 assert int(plane.params_digest[row]) == key_digest(key)
                 plane.features[row]

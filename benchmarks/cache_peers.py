@@ -8,7 +8,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,6 +64,7 @@ class Safetensors:
 
     checked: bool = False
     slow: bool = False
+    paths: list[Path] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -75,11 +76,12 @@ class Safetensors:
         for number, tar in enumerate(tars):
             views = {f"view-{v}": np.ascontiguousarray(tar[:, v]) for v in range(tar.shape[1])}
             sums = {name: xxhash.xxh3_128_hexdigest(plane.data) for name, plane in views.items()}
-            save_file(views, folder / f"{number:06}.safetensors", metadata=sums)
+            self.paths.append(folder / f"{number:06}.safetensors")
+            save_file(views, self.paths[-1], metadata=sums)
 
     def read(self, folder: Path, view: int) -> Batches:
         """The view's tensor of every file."""
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in self.paths:
             with safe_open(path, "np") as file:
                 plane = file.get_tensor(f"view-{view}")
                 if self.checked:
@@ -94,17 +96,21 @@ class NpyPartitions:
 
     name: str = "npy partitions (clip-retrieval)"
     slow: bool = False
+    paths: list[list[Path]] = field(default_factory=list)
+    """Of each tar, view by view."""
 
     def write(self, folder: Path, tars: Sequence[np.ndarray]) -> None:
         """One file a tar and view."""
         for number, tar in enumerate(tars):
-            for view in range(tar.shape[1]):
-                np.save(folder / f"img_emb_{view}_{number:06}.npy", tar[:, view])
+            views = range(tar.shape[1])
+            self.paths.append([folder / f"img_emb_{view}_{number:06}.npy" for view in views])
+            for view in views:
+                np.save(self.paths[-1][view], tar[:, view])
 
     def read(self, folder: Path, view: int) -> Batches:
         """The view's files."""
-        for path in sorted(folder.glob(f"img_emb_{view}_*.npy")):
-            yield from batches(np.load(path))
+        for paths in self.paths:
+            yield from batches(np.load(paths[view]))
 
 
 @dataclass

@@ -83,6 +83,7 @@ class FeatureStore:
             raise UserError(f"{path}: written by an older version; run: {self._extract}")
         self._compare(expected or {})
         self.layout = Layout.of(self.provenance)
+        self._markers: dict[tuple[int, int], ShardMarker] = {}
         self.views = max(1, blocks_there(path)) * self.layout.views
         """Views that some tar has; a plane that is missing says so when it is read."""
 
@@ -123,11 +124,16 @@ class FeatureStore:
         return values
 
     def marker(self, shard: int, block: int = 0) -> ShardMarker:
-        """The valid completion marker of a tar under a block of views.
+        """The valid completion marker of a tar under a block of views, read once and kept.
 
         Raises:
             UserError: there is none, or the tar has changed since.
         """
+        if (shard, block) not in self._markers:
+            self._markers[shard, block] = self._read_marker(shard, block)
+        return self._markers[shard, block]
+
+    def _read_marker(self, shard: int, block: int) -> ShardMarker:
         info = self.index.shards[shard]
         marker = read_marker(self.path, info.name, block)
         where = marker_path(self.path, info.name, block)
