@@ -55,7 +55,7 @@ def main() -> None:
     SPAWN.set_forkserver_preload(["stage1_extract.extractor", "stage1_extract.cluster"])
     rng = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as place:
-        drill = Drill(prepared(Path(place)), Path(place))
+        drill = Drill(prepared(Path(place), 8), Path(place))
         print(f"uninterrupted: {drill.seconds:.1f} s, {len(drill.expected)} files")
         for said in (
             drill.kill(arguments.kills, rng),

@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="PNG to draw both runs into")
     plot = parser.parse_args().plot
     with tempfile.TemporaryDirectory() as place:
-        params = prepared(Path(place))
+        params = prepared(Path(place), 8)
         short = traced(replace(params, cache=f"{place}/short"))
         lengthen(params)
         long = traced(replace(params, cache=f"{place}/long"))

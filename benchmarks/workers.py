@@ -2,10 +2,10 @@
 
     python -m benchmarks.workers
 
-The nano ULIP over 8 tars of 32 objects of the embedded pack, torch with one thread in each
-worker. Every run extracts all tars with models that are loaded already. Prints samples/s of one
-and of two workers, and their ratio; the machine must have two cores and nothing else to do. Then
-four workers extract too, and all stores are compared byte by byte.
+The nano ULIP over 20 tars of 32 objects of the embedded pack, torch with one thread in each
+worker. The first run of some workers loads the models, and the best of the others counts. Prints
+samples/s of one and of two workers, and their ratio; the machine must have two cores and nothing
+else to do. Then four workers extract too, and all stores are compared byte by byte.
 """
 
 import os
@@ -24,7 +24,7 @@ from stage1_extract.connection import local_client
 from stage1_extract.progress import ExtractionProgress
 
 SOURCE, EXTRACTION = "objects", "ulip-objects"
-TARS, SAMPLES = 8, 32
+TARS, SAMPLES, ROUNDS = 20, 32, 2
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     """Measure, and print."""
     os.environ.update(ONE_THREAD)  # the workers' too: it goes before what their nanny would set
     with tempfile.TemporaryDirectory() as folder:
-        params = prepared(Path(folder))
+        params = prepared(Path(folder), TARS)
         one, first = rate(params, 1)
         two, second = rate(params, 2)
         _, third = rate(params, 4)
@@ -43,8 +43,8 @@ def main() -> None:
     print(f"stores of 1, 2 and 4 workers, {len(first)} files: {'equal' if equal else 'DIFFERENT'}")
 
 
-def prepared(folder: Path) -> Params:
-    """The demo's params over a few tars of its objects."""
+def prepared(folder: Path, tars: int) -> Params:
+    """The demo's params over the first tars of 32 of its objects."""
     params = load_params()
     source = replace(params.sources[SOURCE], samples_per_shard=SAMPLES)
     params = replace(
@@ -56,25 +56,27 @@ def prepared(folder: Path) -> Params:
     prepare(params, SOURCE, "train", Path(source.raw))
     shards = folder / "shards" / SOURCE / "train"
     index = read_index(shards)
-    write_index(shards, replace(index, shards=index.shards[:TARS]))
+    write_index(shards, replace(index, shards=index.shards[:tars]))
     return params
 
 
 def rate(params: Params, workers: int) -> tuple[float, dict[str, bytes]]:
-    """Samples per second of a second run and the files it wrote; the first loads the models."""
+    """Samples per second of the best run but the first, and the files that the last one wrote."""
     params = replace(params, cache=f"{params.cache}-{workers}")
     with local_client(workers) as client:
         cluster = Cluster(client, params)
-        for _ in range(2):
+        best = float("inf")
+        for turn in range(1 + ROUNDS):
             for marker in Path(params.cache).rglob("markers/*"):
                 marker.unlink()
             with ExtractionProgress(f"{workers} workers") as progress:
                 started = time.perf_counter()
                 extract(params, [EXTRACTION], cluster, progress)
-                seconds = time.perf_counter() - started
+                if turn:
+                    best = min(best, time.perf_counter() - started)
     cache = Path(params.cache)
     files = (file for file in sorted(cache.rglob("*")) if file.is_file())
-    return TARS * SAMPLES / seconds, {str(f.relative_to(cache)): f.read_bytes() for f in files}
+    return TARS * SAMPLES / best, {str(f.relative_to(cache)): f.read_bytes() for f in files}
 
 
 if __name__ == "__main__":
