@@ -33,7 +33,7 @@ from stage1_extract.teachers import Teacher
 from stage2_train.allocator import keep_freed_memory
 from stage2_train.checkpoint import Progress
 from stage2_train.cores import spare_cores
-from stage2_train.feed import Fed
+from stage2_train.loader import Fed
 from stage2_train.ranks import process_group
 from stage2_train.targets import TeacherTargets, source_folder
 from stage2_train.trainer import Trainer

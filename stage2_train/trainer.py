@@ -16,7 +16,8 @@ from pipeline.device import default_device
 from pipeline.errors import UserError
 from stage2_train.assembly import assemble, recipe
 from stage2_train.checkpoint import Checkpoints, Progress, training_tensors
-from stage2_train.feed import Fed, open_feed
+from stage2_train.feed import open_feed
+from stage2_train.loader import Fed, LoaderJob
 from stage2_train.logbook import Logbook
 from stage2_train.probe import Probe
 from stage2_train.ranks import Ranks, is_lost_peer
@@ -133,11 +134,11 @@ class Trainer:
         return progress
 
     def feed(self, progress: Progress) -> AbstractContextManager[Iterator[Fed]]:
-        """This rank's data from where a training stands, made ready by threads of its own."""
-        on_gpu, parts = self.device.type == "cuda", self.assembly
-        return open_feed(
-            self.params, parts.texts, parts.targets, parts.shares, progress.cursors, pinned=on_gpu
-        )
+        """This rank's data from where a training stands, made ready by a process of its own."""
+        parts, rank = self.assembly, self.ranks.rank
+        texts = replace(parts.texts, features=parts.texts.features.cpu())
+        job = LoaderJob(self.params, texts, parts.targets, parts.shares, progress.cursors, rank)
+        return open_feed(job, pinned=self.device.type == "cuda")
 
     @contextmanager
     def _heeding_sigterm(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from stage2_train.feed import Fed
+from stage2_train.loader import Fed
 from stage2_train.order import Cursor
 from stage2_train.ranks import Ranks
 from stage2_train.step import StepLoss, StepObjective

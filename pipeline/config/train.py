@@ -65,7 +65,7 @@ class TrainConfig:
     objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     """Weights of the loss parts."""
     loader_threads: int = 2
-    """Threads of each rank that decode, augment and join while the student trains."""
+    """Threads that decode, augment and join, in a process of its own beside each rank."""
     compile: bool = False
     """Compile the student with torch.compile: minutes at the start, a faster step after."""
     checkpoint_activations: bool = False

@@ -36,6 +36,10 @@ class Chain:
     )
     """(decoded member, parameters of some views, sizes) -> what those views need of it."""
 
+    def __reduce__(self) -> tuple[Callable[..., "Chain"], tuple[str, str]]:
+        """Goes to other processes by its place in the table: functions without names cannot."""
+        return chain_for, next(pair for pair, chain in _CHAINS.items() if chain is self)
+
 
 def _apply_image(decoded: Any, params: Any, sizes: ViewsConfig) -> np.ndarray:
     return image.apply_image(decoded, params, sizes.image_size)

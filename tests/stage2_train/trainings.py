@@ -12,7 +12,7 @@ import torch
 
 from pipeline.config import Params
 from stage2_train.checkpoint import Progress
-from stage2_train.feed import Fed
+from stage2_train.loader import Fed
 from stage2_train.trainer import Trainer
 from stage2_train.update import StepReport, Update
 from tests.tiny_world import tiny_params
