@@ -74,9 +74,10 @@ def main() -> None:
     if arguments.ranks:
         one, many = (on_ranks(arguments, count) for count in (1, arguments.ranks))
         for loop in one:
-            print(f"{loop}, 1 rank, 1 thread{one[loop]:16.1f} samples/s")
-            print(f"{loop}, {arguments.ranks} ranks, 1 thread each{many[loop]:10.1f} samples/s")
-            print(f"  over one rank               {many[loop] / one[loop]:8.3f}")
+            several = f"{loop}, {arguments.ranks} ranks, 1 thread each"
+            print(f"{f'{loop}, 1 rank, 1 thread':<34}{one[loop]:8.1f} samples/s")
+            print(f"{several:<34}{many[loop]:8.1f} samples/s")
+            print(f"  over one rank                   {many[loop] / one[loop]:8.3f}")
 
 
 def one_process(params: Params, steps: int) -> None:
