@@ -17,7 +17,7 @@ from stage2_train.stream import MiniBatch
 AHEAD = 2
 """Batches that the loader is asked for beforehand."""
 PATIENCE = 10
-"""Seconds for the loader to finish what it was asked for, at the end of a training."""
+"""Seconds for the loader to end, and first to finish what it was asked for."""
 
 
 @contextmanager
@@ -56,8 +56,8 @@ def open_feed(job: LoaderJob, *, pinned: bool) -> Iterator[Iterator[Fed]]:
 def _received(loader: Connection, process: BaseProcess) -> Fed:
     try:
         fed = loader.recv()
-    except (EOFError, ConnectionError):
-        process.join()
+    except (EOFError, OSError):  # also where a batch had come, but its tensors went
+        process.join(PATIENCE)
         raise UserError(
             f"the process that loads data died (exit code {process.exitcode}); was memory or "
             "/dev/shm full? Lower train.batch_size, or run the same command to go on from the last "

@@ -8,6 +8,7 @@ import signal
 import traceback
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -64,7 +65,15 @@ def load(job: LoaderJob, trainer: Connection) -> None:
         except Exception as error:
             error.add_note(traceback.format_exc())
             trainer.send(error)
+            _wait(trainer)
         threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _wait(trainer: Connection) -> None:
+    """Until the trainer ends: tensors that it has not fetched yet would go with this process."""
+    with suppress(EOFError, ConnectionError):
+        while trainer.recv():
+            pass
 
 
 def batches_of(job: LoaderJob, threads: ThreadPoolExecutor) -> Iterator[Fed]:
