@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from pipeline.errors import UserError
 from pipeline.store import FeatureStore
@@ -63,6 +64,18 @@ def test_more_views_are_appended_and_touch_nothing_of_the_old(tmp_path: Path) ->
         assert np.array_equal(found.features, made.features[:, view])
         assert np.array_equal(found.view_digest, made.view_digest[:, view])
     assert np.array_equal(store.key_hash(2), made.key_hash)
+
+
+def test_zarr_reads_the_same_planes(tmp_path: Path) -> None:
+    path = made_store(tmp_path)
+    fill(open_writer(tmp_path, made_index(), views=2 * VIEWS))
+    store, index = FeatureStore(path, made_index()), made_index()
+    for name in ("features", "digests"):
+        array = zarr.open_array(path / name, mode="r")
+        for shard, info in enumerate(index.shards):
+            rows = array[index.row_slice(shard)][: info.count]
+            for view in range(2 * VIEWS):
+                assert np.array_equal(rows[:, view], getattr(store.read(shard, view), name))
 
 
 def test_fewer_views_than_there_are_drop_nothing(tmp_path: Path) -> None:
