@@ -12,6 +12,7 @@ import msgspec
 import webdataset as wds
 import xxhash
 
+from pipeline import commands
 from pipeline.errors import UserError
 
 INDEX = "index.json"
@@ -171,4 +172,4 @@ def _present(folder: Path, shard: ShardInfo) -> Path:
 
 
 def _prepare_command(folder: Path) -> str:
-    return f"run: python -m pipeline.prepare --source {folder.parent.name}"
+    return f"run: {commands.prepare_command(folder.parent.name)}"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from distributed import CancelledError, Client, Future, KilledWorker, wait
 
+from pipeline.commands import params_file, use_params_file
 from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.store import Provenance
@@ -30,6 +31,8 @@ class Job:
     folder: str = field(compare=False)
     """Where the client runs: relative paths of the params start there."""
     params: Params = field(compare=False)
+    params_file: str = field(compare=False, default_factory=params_file)
+    """What messages recommend commands over."""
 
 
 class Cluster:
@@ -160,6 +163,7 @@ def _extract(job: Job, task: TarTask) -> TarDone:
 @contextmanager
 def _located(job: Job) -> Iterator[None]:
     """An error of a worker in another folder says so: it may have found nothing for that reason."""
+    use_params_file(job.params_file)
     try:
         yield
     except UserError as error:

@@ -20,6 +20,7 @@ import open_clip
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.commands import prepare_command
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
@@ -79,7 +80,7 @@ def main() -> None:
     print(licences(plan))
     for source in dict.fromkeys(params.extract[each.name].source for each in plan if not each.rows):
         print(
-            f"{source} is not prepared; run: python -m pipeline.prepare --source {source}, "
+            f"{source} is not prepared; run: {prepare_command(source)}, "
             f"or say how many samples to expect in sources.{source}.samples"
         )
 

@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 import torch
 import torch.multiprocessing  # sends tensors through shared memory
 
 from pipeline.blas import one_blas_thread
+from pipeline.commands import params_file, use_params_file
 from pipeline.config import Params
 from stage2_train.allocator import keep_freed_memory
 from stage2_train.order import Cursor, Share
@@ -43,6 +44,8 @@ class LoaderJob:
     shares: Mapping[str, Share]
     cursors: Mapping[str, Cursor]
     rank: int
+    params_file: str = field(default_factory=params_file)
+    """What messages recommend commands over."""
 
 
 def load(job: LoaderJob, trainer: Connection) -> None:
@@ -55,6 +58,7 @@ def load(job: LoaderJob, trainer: Connection) -> None:
     keep_freed_memory()
     one_blas_thread()
     torch.set_num_threads(1)
+    use_params_file(job.params_file)
     with ThreadPoolExecutor(job.params.train.loader_threads) as threads:
         batches = batches_of(job, threads)
         try:

@@ -13,6 +13,7 @@ from itertools import groupby, islice
 import torch
 from torch import Tensor
 
+from pipeline.commands import prepare_command
 from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.prefetch import prefetched_map
@@ -152,7 +153,7 @@ class SourceStream:
                 continue
         raise UserError(
             f"{self._folder / info.name}: none of its {info.count} samples is readable; "
-            f"run: python -m pipeline.prepare --source {self.source}"
+            f"run: {prepare_command(self.source)}"
         )
 
     def _joined(self, task: _Task) -> JoinedSample:

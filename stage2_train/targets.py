@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.commands import extract_command, repair_command
 from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.openclip import DIR_WEIGHTS, LOCAL_DIR
@@ -54,11 +55,10 @@ class TeacherTargets:
             raise self._mismatch(key, plane.view, what)
 
     def _mismatch(self, key: str, view: int, what: str) -> UserError:
-        teacher, source = self.store.path.parent.name, self.maker.chain
-        dataset = self.store.index.dataset
+        mend = repair_command(self.store.path.parent.name, self.store.index.dataset)
         return UserError(
-            f"{self.store.path}: sample '{key}', view {view} ({source.member} chain): {what}; run: "
-            f"python -m stage1_extract.verify --teacher {teacher} --source {dataset} --repair"
+            f"{self.store.path}: sample '{key}', view {view} ({self.maker.chain.member} chain): "
+            f"{what}; run: {mend}"
         )
 
 
@@ -74,7 +74,7 @@ def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets
     config = params.teachers[extraction.teacher]
     arch, file = config.model(source.modality)
     path = store_path(params.cache, extraction.teacher, extraction.source, "train")
-    mend = f"python -m stage1_extract --teacher {extraction.teacher} --source {extraction.source}"
+    mend = extract_command(extraction.teacher, extraction.source)
     teacher = Provenance.read(path, mend).determines["teacher"]
     chain = chain_for(source.modality, teacher["modality"])
     maker = ViewMaker(chain, params.seed, params.views)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from ruamel.yaml import YAML, YAMLError
 
+from pipeline.commands import use_params_file
 from pipeline.config.params import Params
 from pipeline.errors import UserError
 
@@ -34,9 +35,11 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     for problem in chain(_undeclared(Params, raw, ""), _not_finite(raw, "")):
         raise UserError(f"{path}: {problem}")
     try:
-        return msgspec.convert(raw, Params)
+        params = msgspec.convert(raw, Params)
     except msgspec.ValidationError as error:
         raise UserError(f"{path}: {error}") from None
+    use_params_file(str(path))
+    return params
 
 
 def _undeclared(declared: Any, value: Any, where: str) -> Iterator[str]:

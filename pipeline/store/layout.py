@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline import commands
 from pipeline.places import place, remove
 from pipeline.store.atomic import write_atomically
 from pipeline.store.provenance import Provenance
@@ -100,16 +101,17 @@ def store_path(cache: str | Path, teacher: str, dataset: str, split: str) -> Pat
 
 def extract_command(store: Path) -> str:
     """The command that fills a store, for the errors that recommend it."""
-    return f"python -m stage1_extract {_arguments(store)}"
+    return commands.extract_command(*_pair(store))
 
 
 def repair_command(store: Path) -> str:
     """The command that extracts the damaged tars of a store again."""
-    return f"python -m stage1_extract.verify {_arguments(store)} --repair"
+    return commands.repair_command(*_pair(store))
 
 
-def _arguments(store: Path) -> str:
-    return f"--teacher {store.parent.name} --source {store.stem.rpartition('-')[0]}"
+def _pair(store: Path) -> tuple[str, str]:
+    """Teacher and source of a store."""
+    return store.parent.name, store.stem.rpartition("-")[0]
 
 
 def lay_out(store: Path, layout: Layout, shards: int, blocks: int) -> None:
