@@ -1,5 +1,7 @@
 """What the nano teachers take over from the frozen nano CLIP: anchors, and its text tower."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,17 +11,21 @@ from demo.train_nano_clip import CONFIG
 from demo.train_nano_clip import OUT as CLIP
 from pipeline.openclip import OpenClip, load_openclip
 
+MERGES = "bpe.txt.gz"
+
 
 def load_clip() -> OpenClip:
     """The nano CLIP, frozen."""
     return load_openclip(f"local-dir:{CLIP}")
 
 
-def text_arch() -> dict[str, Any]:
-    """Its text tower as the arch files of `ulip` and `vitlens` describe one."""
+def text_arch(folder: Path) -> dict[str, Any]:
+    """Its text tower as the arch files of `ulip` and `vitlens` describe one, in whose folder a
+    copy of its merges is put."""
+    shutil.copy(CLIP / MERGES, folder)
     names = ("width", "layers", "heads", "context_length", "vocab_size")
     sizes = {name: CONFIG["text_cfg"][name] for name in names}
-    return {**sizes, "quick_gelu": CONFIG["quick_gelu"], "bpe_path": f"../{CLIP.name}/bpe.txt.gz"}
+    return {**sizes, "quick_gelu": CONFIG["quick_gelu"], "bpe_path": MERGES}
 
 
 def text_tensors(clip: OpenClip) -> dict[str, Tensor]:

@@ -118,7 +118,7 @@ def anchors(clip: OpenClip, subjects: list[Subject], generator: Generator) -> tu
 
 def write(clip: OpenClip, encoder: UlipPointEncoder, log_scale: Tensor) -> None:
     """Write the arch file and the float16 checkpoint, with CLIP's text tower at the root."""
-    arch = {**ENCODER, "text": text_arch()}
+    arch = {**ENCODER, "text": text_arch(OUT)}
     (OUT / "arch.json").write_text(json.dumps(arch, indent=1) + "\n")
     tensors = {**encoder.state_dict(), **text_tensors(clip), "logit_scale": log_scale}
     named = {f"module.{name}": tensor for name, tensor in halved(tensors).items()}

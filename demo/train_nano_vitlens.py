@@ -69,7 +69,7 @@ class Lens:
     @property
     def arch(self) -> dict[str, Any]:
         """The content of the architecture's file."""
-        return {**self.sizes, **TRUNK, "text": text_arch()}
+        return {**self.sizes, **TRUNK, "text": text_arch(OUT)}
 
 
 LENSES = (

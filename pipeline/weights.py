@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -51,28 +51,37 @@ def resolve_weights(spec: str) -> Path:
     return path
 
 
+def file_here(spec: str) -> Path | None:
+    """The same file where it lies on this machine, None where it does not; no download."""
+    if not spec.startswith(HUB_SCHEME):
+        path = Path(spec).expanduser()
+        return path if path.is_file() else None
+    repo, name, options = _hub_address(spec)
+    found = try_to_load_from_cache(repo, name, **options)
+    return Path(found) if isinstance(found, str) else None
+
+
 def _download(spec: str) -> Path:
+    repo, name, options = _hub_address(spec)
+    try:
+        return Path(hf_hub_download(repo, name, **options, endpoint=os.environ.get("HF_ENDPOINT")))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{spec}: could not be downloaded ({first_line(error)}); "
+            "check the name and HF_ENDPOINT, or download it yourself and give its path"
+        ) from error
+
+
+def _hub_address(spec: str) -> tuple[str, str, dict[str, Any]]:
+    """Repository, file, and the kind and revision of the repository."""
     parts = spec.removeprefix(HUB_SCHEME).split("/")
     repo_type = "dataset" if parts[0] == "datasets" else None
     parts = parts[1:] if repo_type else parts
     if len(parts) < 3 or not all(parts):
         raise UserError(f"{spec}: expected hf://ORG/REPO/FILE or hf://datasets/ORG/REPO/FILE")
     repo, _, revision = parts[1].partition("@")
-    try:
-        return Path(
-            hf_hub_download(
-                f"{parts[0]}/{repo}",
-                "/".join(parts[2:]),
-                repo_type=repo_type,
-                revision=revision or None,
-                endpoint=os.environ.get("HF_ENDPOINT"),
-            )
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{spec}: could not be downloaded ({first_line(error)}); "
-            "check the name and HF_ENDPOINT, or download it yourself and give its path"
-        ) from error
+    options = {"repo_type": repo_type, "revision": revision or None}
+    return f"{parts[0]}/{repo}", "/".join(parts[2:]), options
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -152,6 +161,13 @@ def load_state(
     if on_meta:
         wanted = {name: _own_float32(tensor) for name, tensor in wanted.items()}
     module.load_state_dict(wanted, strict=True, assign=on_meta)
+
+
+def refuse_non_finite(tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Raise `UserError` naming the first tensor that holds NaN or infinity."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor.sum(dtype=torch.float64)):
+            raise UserError(f"{source}: tensor '{name}' holds NaN or infinity; download it again")
 
 
 def first_difference(module: nn.Module, tensors: Mapping[str, Tensor]) -> str | None:

@@ -1,6 +1,6 @@
 """One teacher over one source: the recipe of its store, and the store's shards, tar by tar."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from pipeline.config import Params, TeacherConfig
+from pipeline.config import Params
+from pipeline.identity import (
+    architecture_identity,
+    store_identity,
+    teacher_identity,
+    templates_identity,
+)
+from pipeline.openclip import arch_file
 from pipeline.places import place
 from pipeline.prompts import class_embeddings, templates
 from pipeline.shards import ShardIndex, read_index, read_shard, verify_shard
 from pipeline.store import Provenance, ShardFeatures, ShardWriter, StoreWriter, exclusive
-from pipeline.store.layout import store_path
-from pipeline.store.recipe import architecture, store_recipe
+from pipeline.store.layout import VERSION, store_path
 from pipeline.views import ViewMaker, chain_for
 from stage1_extract.forward_pass import ForwardPass
 from stage1_extract.progress import ExtractionProgress
@@ -58,13 +64,19 @@ class Extraction:
     @cached_property
     def provenance(self) -> Provenance:
         """What determines the store's numbers; hashes the weights when first asked for."""
-        teacher, weights = self.teacher, self.teacher.provenance
-        known = store_recipe(
-            _determining(teacher, weights, self._config),
-            self.maker,
-            self.index,
-            self._source.prompts,
-            self._config.store,
+        teacher, known_of_it = self.teacher, self.teacher.provenance
+        prompts = self._source.prompts
+        known = store_identity(
+            teacher=teacher_identity(
+                teacher.name,
+                architecture_identity(teacher.arch, arch_file(teacher.arch)),
+                self._config.precision,
+                {**known_of_it, "modality": teacher.modality},
+            ),
+            views=self.maker.recipe(),
+            index=self.index,
+            templates=templates_identity(prompts, templates(prompts)),
+            storage={"layout": VERSION, "dtype": self._config.store},
         )
         determines = {
             **known,
@@ -73,7 +85,7 @@ class Extraction:
         }
         origin = {"licence": teacher.licence, "repository": teacher.source}
         return Provenance(
-            determines=determines, notes={**weights, **origin, "versions": _versions()}
+            determines=determines, notes={**known_of_it, **origin, "versions": _versions()}
         )
 
     def label_texts(self) -> np.ndarray:
@@ -179,20 +191,6 @@ def _samples(extraction: Extraction, tasks: Sequence[TarTask]) -> Iterator[Sampl
         info = extraction.index.shards[task.shard]
         verify_shard(extraction.folder, info)  # its hash will stand in the marker
         yield from read_shard(extraction.folder, info)
-
-
-def _determining(
-    teacher: Teacher, provenance: Mapping[str, str], config: TeacherConfig
-) -> dict[str, str]:
-    """The part of a teacher's provenance that its numbers depend on."""
-    lowered = {} if config.precision == "float32" else {"precision": config.precision}
-    return lowered | {
-        "name": teacher.name,
-        **architecture(teacher.arch),
-        "modality": teacher.modality,
-        "weights_sha256": provenance["weights_sha256"],
-        "preprocessing": provenance["preprocessing"],
-    }
 
 
 def _versions() -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.config import Params, TrainConfig
+from pipeline.dvc_stage import require_watched
 from pipeline.errors import UserError
+from pipeline.identity import templates_identity, training_identity
 from pipeline.openclip import load_openclip
+from pipeline.prompts import templates
 from pipeline.shards import ShardIndex, read_index
 from stage2_train.order import Share, mini_batch_sizes, spread
 from stage2_train.projectors import FeatureProjectors
@@ -62,6 +66,7 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
     indexes = {s: read_index(source_folder(params, s)) for s in config.sources}
     targets = _open_stores(params, indexes)
     openclip = load_openclip(params.student.arch, params.student.weights, device)
+    require_watched(openclip.files, Path(params.teacher_files), "student.arch")
     student = Student(openclip, params.student, seed=config.seed)
     student.recompute = config.checkpoint_activations
     prompts = {source: params.sources[source].prompts for source in indexes}
@@ -91,17 +96,19 @@ def make_projectors(
 def recipe(params: Params, assembly: Assembly) -> dict[str, Any]:
     """What determines a training: settings, data and targets, but not the number of ranks."""
     train = {name: value for name, value in asdict(params.train).items() if name not in _FREE}
-    tars = {s: [shard.xxh3 for shard in i.shards] for s, i in assembly.indexes.items()}
-    return {
-        "params": {
+    prompts = {source: params.sources[source].prompts for source in assembly.indexes}
+    return training_identity(
+        settings={
             "seed": params.seed,
             "views": asdict(params.views),
             "student": asdict(params.student),
             "train": train,
         },
-        "tars": tars,
-        "stores": {store.name: store.store.provenance.fingerprint for store in assembly.stores},
-    }
+        clip=assembly.student.openclip.identity,
+        indexes=assembly.indexes,
+        templates={s: templates_identity(name, templates(name)) for s, name in prompts.items()},
+        stores={store.name: store.store.provenance.fingerprint for store in assembly.stores},
+    )
 
 
 def _open_stores(

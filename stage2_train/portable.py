@@ -1,7 +1,7 @@
 """The portable student: a folder with `student.safetensors` and `student.json`.
 
 The tensors are the trainable ones only, by name; the json says on which frozen CLIP they belong:
-{"format": 1, "config": {StudentConfig}, "clip_sha256": "...", "teachers": {"ulip": 512}}
+{"format": 2, "config": {StudentConfig}, "clip": {its identity}, "teachers": {"ulip": 512}}
 Projectors, if saved, lie in the same file under `projectors.`; the encoder works without them.
 """
 
@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
-from pipeline.weights import file_sha256, load_checkpoint
+from pipeline.identity import differences
+from pipeline.weights import load_checkpoint
 from stage2_train.projectors import FeatureProjectors
 
-FORMAT = 1
+FORMAT = 2
 TENSORS, CARD = "student.safetensors", "student.json"
 _PROJECTORS = "projectors."
 
@@ -32,8 +33,8 @@ class StudentCard:
     """Version of this layout."""
     config: StudentConfig
     """What the student was built from; its `modalities` are what it encodes."""
-    clip_sha256: str
-    """Of the frozen CLIP's weights file."""
+    clip: dict[str, str]
+    """Identity of the frozen CLIP (`pipeline.identity.clip_identity`)."""
     teachers: dict[str, int]
     """Teacher -> feature dimension of the projectors saved along."""
 
@@ -42,7 +43,7 @@ def write(
     folder: Path,
     config: StudentConfig,
     trainable: Mapping[str, Tensor],
-    clip_weights: Path,
+    clip: Mapping[str, str],
     projectors: FeatureProjectors | None,
 ) -> None:
     """Write both files, each whole or not at all."""
@@ -53,7 +54,7 @@ def write(
     card = StudentCard(
         format=FORMAT,
         config=config,
-        clip_sha256=file_sha256(clip_weights),
+        clip=dict(clip),
         teachers={} if projectors is None else projectors.dims,
     )
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,13 +96,13 @@ def load_projectors(folder: Path, width: int) -> FeatureProjectors:
     return projectors
 
 
-def check_clip(card: StudentCard, folder: Path, clip_weights: Path) -> None:
-    """Raise UserError unless `clip_weights` is the very file the student was trained on."""
-    found = file_sha256(clip_weights)
-    if found != card.clip_sha256:
+def check_clip(card: StudentCard, folder: Path, clip: Mapping[str, str]) -> None:
+    """Raise UserError unless `clip` is the identity of the very CLIP the student was trained on."""
+    different = differences(clip, card.clip)
+    if different:
         raise UserError(
-            f"{folder / CARD}: trained on CLIP weights with sha256 {card.clip_sha256}, found "
-            f"{found} in {clip_weights}; restore the weights it was trained on"
+            f"{folder / CARD}: trained on another CLIP than {card.config.arch} is now "
+            f"({different[0]}); restore the one it was trained on"
         )
 
 

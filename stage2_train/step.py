@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pipeline.config.train import ObjectiveWeights
 from pipeline.errors import UserError
-from pipeline.weights import file_sha256
+from pipeline.identity import differences
 from stage2_train.inputs import tokenizer_input
 from stage2_train.objectives import (
     Labelled,
@@ -204,11 +204,10 @@ def _joined(parts: list[Labelled]) -> Labelled:
 
 
 def _require_own_clip(student: Student, target: TeacherTargets) -> None:
-    mine = file_sha256(student.openclip.weights)
-    theirs = target.teacher["weights_sha256"]
-    if mine != theirs:
+    different = differences(target.teacher, student.openclip.identity)
+    if different:
         raise UserError(
-            f"train.anchor: {target.store.path} holds features of CLIP weights {theirs[:12]}, the "
-            f"student's own CLIP is {mine[:12]}; anchors must live in the student's space: give "
-            f"`student` and `teachers.{target.teacher['name']}` the same arch and weights"
+            f"train.anchor: {target.store.path} holds features of another CLIP than the student's "
+            f"own ({different[0]}); anchors must live in the student's space: give `student` and "
+            f"`teachers.{target.teacher['name']}` the same arch and weights"
         )

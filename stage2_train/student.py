@@ -157,7 +157,9 @@ class Student(nn.Module):
 
         Projectors, if given, are saved along; `portable.load_projectors` reads them.
         """
-        portable.write(Path(path), self.config, self.trainable(), self.openclip.weights, projectors)
+        portable.write(
+            Path(path), self.config, self.trainable(), self.openclip.identity, projectors
+        )
 
     @staticmethod
     def load(
@@ -180,7 +182,7 @@ class Student(nn.Module):
             openclip = load_openclip(card.config.arch, card.config.weights, device)
         student = Student(openclip, card.config)
         portable.fill(student.trainable(), folder)
-        portable.check_clip(card, folder, openclip.weights)
+        portable.check_clip(card, folder, openclip.identity)
         return student.eval()
 
 

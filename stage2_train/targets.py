@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.commands import extract_command, repair_command
-from pipeline.config import Params
+from pipeline.config import Params, TeacherConfig
+from pipeline.config.data import Model
 from pipeline.errors import UserError
-from pipeline.openclip import DIR_WEIGHTS, LOCAL_DIR
+from pipeline.identity import (
+    architecture_identity,
+    store_identity,
+    teacher_identity,
+    templates_identity,
+)
+from pipeline.openclip import arch_file, local_dir, weights_here
 from pipeline.places import place
+from pipeline.prompts import templates
 from pipeline.shards import ShardIndex
 from pipeline.store import FeatureStore, Plane, Provenance, store_path
-from pipeline.store.recipe import architecture, store_recipe
+from pipeline.store.layout import VERSION
 from pipeline.views import View, ViewMaker, chain_for
 from pipeline.views.digest import key_digest, params_digest
 from pipeline.weights import file_sha256
@@ -66,39 +74,52 @@ def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets
     """Open the store of an extraction and compare it with what this run knows of its recipe.
 
     Raises:
-        UserError: no store, a damaged one, or one of another seed, chain, size, teacher or
-            weights; the first field that differs is named.
+        UserError: no store, a damaged one, or one of another seed, chain, size, teacher, weights,
+            precision or templates; the first field that differs is named.
     """
     extraction = params.extract[name]
     source = params.sources[extraction.source]
     config = params.teachers[extraction.teacher]
-    arch, file = config.model(source.modality)
     path = store_path(params.cache, extraction.teacher, extraction.source, "train")
     mend = extract_command(extraction.teacher, extraction.source)
-    teacher = Provenance.read(path, mend).determines["teacher"]
-    chain = chain_for(source.modality, teacher["modality"])
-    maker = ViewMaker(chain, params.seed, params.views)
-    known = {"name": extraction.teacher, **architecture(arch)}
-    weights = local_weights(arch, file)
-    if weights is not None:
-        known["weights_sha256"] = file_sha256(weights)
-    expected = store_recipe(known, maker, index, source.prompts, config.store)
+    found = Provenance.read(path, mend).determines["teacher"]
+    maker = ViewMaker(chain_for(source.modality, found["modality"]), params.seed, params.views)
+    expected = store_identity(
+        teacher=_known_teacher(extraction.teacher, config.model(source.modality), config, found),
+        views=maker.recipe(),
+        index=index,
+        templates=templates_identity(source.prompts, templates(source.prompts)),
+        storage={"layout": VERSION, "dtype": config.store},
+    )
     store = FeatureStore(path, index, expected)
     if store.views < params.views.count:
         raise UserError(
             f"{path}: holds {store.views} views, views.count is {params.views.count}; run: {mend}"
         )
-    return TeacherTargets(name, teacher, store, maker)
+    return TeacherTargets(name, found, store, maker)
+
+
+def _known_teacher(
+    name: str, model: Model, config: TeacherConfig, found: Mapping[str, str]
+) -> dict[str, str]:
+    """What is known of a teacher without loading it: its files, where they are, and its settings.
+
+    Raises:
+        UserError: its weights are not on this machine and their hash is not pinned.
+    """
+    file, known = weights_here(model.arch, model.weights), {}
+    if model.sha256 or file:
+        known["weights_sha256"] = file_sha256(file) if file else str(model.sha256)
+    elif model.weights or local_dir(model.arch):
+        raise UserError(
+            f"teachers.{name}: the weights {model.weights or model.arch} are not on this machine, "
+            f"so nothing tells whether the store is theirs; put them there, or pin teachers.{name}"
+            f".sha256: {found.get('weights_sha256')}, if those are the ones you mean"
+        )
+    arch = architecture_identity(model.arch.removeprefix("clip:"), arch_file(model.arch))
+    return teacher_identity(name, arch, config.precision, known)
 
 
 def source_folder(params: Params, source: str) -> Path:
     """Folder of a source's training shards."""
     return place(params.shards) / source / "train"
-
-
-def local_weights(arch: str, weights: str | None) -> Path | None:
-    """The teacher's weights file where it lies on this machine; None for a tag or a hub address."""
-    if weights is None and arch.startswith(LOCAL_DIR):
-        return Path(arch.removeprefix(LOCAL_DIR)) / DIR_WEIGHTS
-    path = Path(weights) if weights else None
-    return path if path and path.is_file() else None

@@ -21,11 +21,12 @@ def untrained_openclip(arch: str) -> OpenClip:
             arch, pretrained=None, load_weights=False, pretrained_image=False, pretrained_text=False
         )
     logging.disable(logging.NOTSET)
-    constants = open_clip.get_model_preprocess_cfg(model)
+    constants, config = open_clip.get_model_preprocess_cfg(model), open_clip.get_model_config(arch)
     size = constants["size"]
     return OpenClip(
         arch=arch,
         weights=Path(),
+        config=config,
         model=model.eval().requires_grad_(False),
         tokenizer=_no_tokenizer,
         image_size=size if isinstance(size, int) else size[0],
@@ -33,7 +34,7 @@ def untrained_openclip(arch: str) -> OpenClip:
         std=tuple(constants["std"]),
         interpolation=constants["interpolation"],
         resize_mode=constants["resize_mode"],
-        embed_dim=int(open_clip.get_model_config(arch)["embed_dim"]),
+        embed_dim=int(config["embed_dim"]),
     )
 
 

@@ -5,12 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import commands
 from pipeline.config import Params
 from pipeline.prepare import prepare
 from stage1_extract.extraction import Extraction
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.teachers import load_teacher
 from tests.tiny_world import FakeTeacher, make_clip, make_pack, tiny_params
+
+
+@pytest.fixture(autouse=True)
+def _default_params_file() -> None:
+    """What messages recommend depends on no test before."""
+    commands.use_params_file(commands.DEFAULT)
 
 
 @pytest.fixture(scope="session")

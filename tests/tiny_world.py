@@ -130,7 +130,7 @@ class FakeTeacher:
 
     def __init__(self, weights_sha256: str = "0" * 64) -> None:
         self.provenance = {"weights_sha256": weights_sha256, "preprocessing": "none"}
-        self.batches = 0
+        self.batches, self.files = 0, []
 
     def preprocess(self, view: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(view[:, :3])

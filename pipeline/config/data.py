@@ -69,6 +69,8 @@ class Model(NamedTuple):
 
     arch: str
     weights: str | None
+    sha256: str | None = None
+    """What the weights' hash must be, where that is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,9 @@ class TeacherConfig:
     each modality, one for each modality of its sources."""
     weights: str | dict[Modality, str] | None = None
     """Path, `hf://repo/file` or open_clip tag; null where the arch brings its own."""
+    sha256: str | dict[Modality, str] | None = None
+    """SHA-256 of the weights, to pin a hub's file or to train where the weights are not: a store's
+    provenance.json says it."""
     batch_size: int = 64
     """Views per forward pass of the extraction."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -100,8 +105,11 @@ class TeacherConfig:
         arch = self.arch if isinstance(self.arch, str) else self.arch.get(modality)
         if arch is None:
             raise ValueError(f"arch has no entry for {modality}, only for {', '.join(self.arch)}")
-        weights = self.weights
-        return Model(arch, weights.get(modality) if isinstance(weights, dict) else weights)
+        weights, sha256 = (
+            each.get(modality) if isinstance(each, dict) else each
+            for each in (self.weights, self.sha256)
+        )
+        return Model(arch, weights, sha256)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,13 @@
 """What determined a store's numbers, and the fingerprint that stands for it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.identity import differences, fingerprint
 from pipeline.store.atomic import write_atomically
 
 FILE = "provenance.json"
@@ -25,21 +25,16 @@ class Provenance:
     @property
     def fingerprint(self) -> str:
         """blake2b-128 over the canonical JSON of `determines`, hexadecimal."""
-        return _hash(self.determines)
+        return fingerprint(self.determines)
 
     def differences(self, expected: Mapping[str, Any]) -> list[str]:
         """`field is X, expected Y` for every expected field that is otherwise here."""
-        mine = dict(_leaves(self.determines))
-        return [
-            f"{name} is {mine.get(name)!r}, expected {value!r}"
-            for name, value in _leaves(expected)
-            if mine.get(name) != value
-        ]
+        return differences(self.determines, expected)
 
     def write(self, store: Path) -> None:
         """Write `provenance.json`."""
         content = {"determines": self.determines, "notes": self.notes}
-        sealed = {"fingerprint": self.fingerprint, **content, "seal": _hash(content)}
+        sealed = {"fingerprint": self.fingerprint, **content, "seal": fingerprint(content)}
         text = json.dumps(sealed, indent=1, sort_keys=True)
         write_atomically(store / FILE, text.encode() + b"\n")
 
@@ -54,7 +49,7 @@ class Provenance:
         try:
             content = json.loads(path.read_bytes())
             provenance = cls(determines=content["determines"], notes=content["notes"])
-            seal = _hash({"determines": provenance.determines, "notes": provenance.notes})
+            seal = fingerprint({"determines": provenance.determines, "notes": provenance.notes})
             intact = (content["fingerprint"], content["seal"]) == (provenance.fingerprint, seal)
         except FileNotFoundError:
             raise UserError(f"{path}: no feature store there; run: {mend}") from None
@@ -66,16 +61,3 @@ class Provenance:
                 f"delete {store} and run: {mend}"
             )
         return provenance
-
-
-def _hash(value: Any) -> str:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return blake2b(canonical.encode(), digest_size=16).hexdigest()
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,6 +34,16 @@ class ClipTeacher(Described):
 
     clip: OpenClip
 
+    @property
+    def files(self) -> list[Path]:
+        """All files that its numbers depend on."""
+        return self.clip.files
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What determines its numbers: also the CLIP's identity, which its student compares."""
+        return super().provenance | self.clip.identity
+
     def preprocess(self, view: np.ndarray) -> Tensor:
         """Turn uint8 [3, H, W] or [T, 3, H, W] into float32 [3, S, S] or [T, 3, S, S]."""
         if view.ndim == 4:
@@ -61,10 +72,7 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
         arch=arch,
         dim=clip.embed_dim,
         text_space=f"open_clip {arch}",
-        preprocessing=(
-            f"{clip.resize_mode} resize and centre crop to {clip.image_size} "
-            f"({clip.interpolation}) unless of that size; /255, mean {clip.mean}, std {clip.std}"
-        ),
+        preprocessing=clip.preprocessing,
     )
     described = clip.weights.with_name(DIR_CONFIG) if arch.startswith(LOCAL_DIR) else None
     return ClipTeacher(card, clip.weights, clip, arch_file=described)

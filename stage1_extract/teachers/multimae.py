@@ -36,7 +36,7 @@ CARDS = (
         source="github.com/EPFL-VILAB/MultiMAE@66910f5",
         preprocessing=(
             "disparity standardised per image by mean and unbiased variance of its sorted pixels "
-            "0.1n..0.9n, eps 1e-6; images /255, ImageNet mean and std"
+            f"0.1n..0.9n, eps 1e-6; images /255, mean {IMAGENET_MEAN}, std {IMAGENET_STD}"
         ),
     ),
 )

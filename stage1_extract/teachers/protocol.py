@@ -71,6 +71,10 @@ class Teacher(Protocol):
         """Repository and revision whose numbers are reproduced."""
 
     @property
+    def files(self) -> Sequence[Path]:
+        """All files that its numbers depend on."""
+
+    @property
     def provenance(self) -> dict[str, str]:
         """What determines its numbers: teacher, arch, weights, weights_sha256, preprocessing."""
 
@@ -93,6 +97,8 @@ class Described:
     """The file that was loaded."""
     arch_file: Path | None = field(default=None, kw_only=True)
     """The file that describes the architecture, where the arch is no known name."""
+    merges: Path | None = field(default=None, kw_only=True)
+    """The tokenizer's file, where it is not open_clip's own."""
 
     @property
     def name(self) -> str:
@@ -130,10 +136,16 @@ class Described:
         return self.card.source
 
     @property
+    def files(self) -> list[Path]:
+        """All files that its numbers depend on."""
+        return [path for path in (self.weights, self.arch_file, self.merges) if path]
+
+    @property
     def provenance(self) -> dict[str, str]:
         """What determines its numbers; hashes the weights file at each call."""
-        described = {} if self.arch_file is None else {"arch_sha256": file_sha256(self.arch_file)}
-        return described | {
+        files = {"arch_sha256": self.arch_file, "merges_sha256": self.merges}
+        hashed = {name: file_sha256(path) for name, path in files.items() if path}
+        return hashed | {
             "teacher": self.name,
             "arch": self.arch,
             "weights": self.weights.name,

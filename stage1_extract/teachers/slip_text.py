@@ -13,6 +13,7 @@ from open_clip.transformer import QuickGELU, TextTransformer
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from pipeline.openclip.tokenizer import readable_merges
 
 BATCH = 256
 TEXT_KEYS = (
@@ -49,7 +50,9 @@ class SlipTokenizer:
 
     def __init__(self, arch: SlipTextArch, arch_file: Path | None = None) -> None:
         self.context_length = arch.context_length
-        self._bpe = _merges(arch, arch_file)
+        self.merges = _merges_file(arch, arch_file)
+        """Where they are not CLIP's own."""
+        self._bpe = _bpe(arch, self.merges)
 
     def __call__(self, prompts: Sequence[str]) -> Tensor:
         """Return int64 [C, context], padded with 0.
@@ -106,15 +109,16 @@ def encode_prompts(
     return features
 
 
-def _merges(arch: SlipTextArch, arch_file: Path | None) -> SimpleTokenizer:
+def _merges_file(arch: SlipTextArch, arch_file: Path | None) -> Path | None:
     if arch.bpe_path is None:
-        tokenizer = SimpleTokenizer()
-    else:
-        path = arch_file.parent / arch.bpe_path if arch_file else Path(arch.bpe_path)
-        try:
-            tokenizer = SimpleTokenizer(bpe_path=str(path))
-        except OSError as error:
-            raise UserError(f"{path}: expected the gzipped merges of bpe_path ({error})") from error
+        return None
+    return arch_file.parent / arch.bpe_path if arch_file else Path(arch.bpe_path)
+
+
+def _bpe(arch: SlipTextArch, merges: Path | None) -> SimpleTokenizer:
+    tokenizer = (
+        SimpleTokenizer(bpe_path=str(readable_merges(merges))) if merges else SimpleTokenizer()
+    )
     if tokenizer.vocab_size > arch.vocab_size:
         raise UserError(
             f"the tokenizer knows {tokenizer.vocab_size} tokens, the text tower {arch.vocab_size}; "

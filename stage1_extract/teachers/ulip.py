@@ -129,7 +129,10 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
         encoder = UlipPointEncoder(sizes)
     load_state(encoder, tensors, path, IGNORED)
     encoder = encoder.eval().requires_grad_(False).to(device)
-    return UlipTeacher(card, path, sizes, encoder, tower, tokenizer, arch_file=arch_file)
+    return UlipTeacher(
+        card, path, sizes, encoder, tower, tokenizer, arch_file=arch_file,
+        merges=tokenizer.merges if tokenizer else None,
+    )  # fmt: skip
 
 
 def _load_text(

@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.views.audio import AudioView
 from pipeline.weights import Ignored, load_checkpoint, load_state, nested, strip_prefix
 from stage1_extract.teachers import filterbank
+from stage1_extract.teachers import vitlens_preprocess as constants
 from stage1_extract.teachers.clip_text import ClipTextArch, ClipTokenizer
 from stage1_extract.teachers.perceiver import PerceiverArch
 from stage1_extract.teachers.protocol import (
@@ -35,7 +36,10 @@ from stage1_extract.teachers.vitlens_lenses import (
     LensTower,
     PointLens,
 )
-from stage1_extract.teachers.vitlens_preprocess import prepare_cloud, prepare_disparity
+from stage1_extract.teachers.vitlens_preprocess import (
+    prepare_cloud,
+    prepare_disparity,
+)
 
 TOWERS = ("image", "text", "pc", "depth", "audio", "tactile", "eeg")
 """What the all-in-one file may hold, as `vitlens.TOWER.*`."""
@@ -85,13 +89,14 @@ def _preprocessing(lens: PointLens | DepthLens | AudioLens) -> str:
         )
     if isinstance(lens, DepthLens):
         return (
-            f"disparity in pixels clamped to 0.01..75, /75, bicubic resize without antialias and "
-            f"centre crop to {lens.image_size}; mean 0.0418, std 0.0295"
+            f"disparity in pixels clamped to {constants.NEAREST}..{constants.FARTHEST}, "
+            f"/{constants.FARTHEST}, bicubic resize without antialias and centre crop to "
+            f"{lens.image_size}; mean {constants.MEAN}, std {constants.STD}"
         )
     return (
         f"16 kHz, 5 s (three clips of longer waveforms), mean removed; Kaldi log-mel, {lens.mels} "
         f"bins, 25 ms Hanning windows, 10 ms shift, zero rows to {lens.frames} frames; "
-        "mean -4.2677393, std 4.5689974"
+        f"mean {filterbank.MEAN}, std {filterbank.STD}"
     )
 
 
@@ -170,7 +175,9 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
     for module in (tower, text):
         module.eval().requires_grad_(False).to(device)
     tokenizer = ClipTokenizer(sizes.text, arch_file)
-    return VitLensTeacher(card, path, sizes, tower, text, tokenizer, arch_file=arch_file)
+    return VitLensTeacher(
+        card, path, sizes, tower, text, tokenizer, arch_file=arch_file, merges=tokenizer.merges
+    )
 
 
 def _load_towers(

@@ -187,10 +187,7 @@ def test_params_cannot_be_changed_by_accident(tmp_path: Path) -> None:
 def test_recommended_commands_carry_the_params_file_that_was_named(tmp_path: Path) -> None:
     named = tmp_path / "mine.yaml"
     named.write_text((ROOT / "params.yaml").read_text())
-    try:
-        load_params(named)
-        assert commands.prepare_command("web").endswith(f"--source web --params {named}")
-        assert commands.repair_command("ulip", "web").endswith(f"--params {named} --repair")
-    finally:
-        commands.use_params_file(commands.DEFAULT)
     assert commands.prepare_command("web") == "python -m pipeline.prepare --source web"
+    load_params(named)
+    assert commands.prepare_command("web").endswith(f"--source web --params {named}")
+    assert commands.repair_command("ulip", "web").endswith(f"--params {named} --repair")

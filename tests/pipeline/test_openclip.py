@@ -1,5 +1,6 @@
 """One frozen CLIP with its own preprocessing, tokenizer and activation, never random weights."""
 
+import copy
 import gzip
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ from open_clip.pretrained import _PRETRAINED
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from open_clip.transformer import QuickGELU
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pipeline.errors import UserError
@@ -68,9 +69,72 @@ def test_every_openai_tag_of_open_clip_asks_for_quick_gelu():
     assert all(open_clip.get_pretrained_cfg(name, "openai")["quick_gelu"] for name in models)
 
 
-def test_the_openai_tag_gets_quick_gelu_and_a_plain_file_the_archs_own(tiny, weights):
+def test_a_tag_brings_its_activation_also_where_the_file_is_given(tiny, weights):
     assert _activation(load_openclip(tiny, "openai")) is QuickGELU
-    assert _activation(load_openclip(tiny, str(weights))) is nn.GELU
+    assert _activation(load_openclip(tiny, f"openai={weights}")) is QuickGELU
+    assert _activation(load_openclip(tiny, f"laion={weights}")) is nn.GELU
+
+
+def test_a_file_alone_is_refused_where_the_tags_of_its_arch_differ(tiny, weights):
+    with pytest.raises(UserError, match="tiny-arch differ in them; give TAG=.* of openai, laion"):
+        load_openclip(tiny, str(weights))
+
+
+def test_a_file_alone_takes_what_all_tags_of_its_arch_agree_on(tiny, weights):
+    del _PRETRAINED[tiny]["openai"]
+    clip = load_openclip(tiny, str(weights))
+    assert (clip.mean, clip.resize_mode) == ((0.5, 0.5, 0.5), "shortest")
+    assert clip.identity == load_openclip(tiny, "laion").identity
+
+
+def test_a_config_beside_the_file_says_whose_it_is(tiny, weights, tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(weights.read_bytes())
+    _local_dir(tmp_path, None)
+    assert load_openclip(tiny, str(tmp_path / "w.safetensors")).mean == (0.1, 0.2, 0.3)
+    _local_dir(tmp_path, None, layers=2)
+    with pytest.raises(UserError, match="text_cfg is .*'layers': 2.* is this a file of that arch"):
+        load_openclip(tiny, str(tmp_path / "w.safetensors"))
+
+
+def test_positions_of_another_size_are_refused_and_not_interpolated(tiny, tmp_path):
+    vision = {**TINY["vision_cfg"], "image_size": 48}
+    other = _tiny_weights(tmp_path / "other.safetensors", vision_cfg=vision)
+    with pytest.raises(UserError, match=r"'visual.positional_embedding' of shape \[5, 32\].*10"):
+        load_openclip(tiny, f"openai={other}")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, weights, bad):
+    tensors = load_file(weights)
+    tensors["visual.proj"][3, 2] = bad
+    save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match="tensor 'visual.proj' holds NaN or infinity"):
+        load_openclip(_local_dir(tmp_path, tmp_path / "w.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text_cfg": {"hf_tokenizer_name": "x", "tokenizer_kwargs": {}}}, "'hf_tokenizer_name'"),
+        ({"text_cfg": {"tokenizer_kwargs": {"trust_remote_code": True}}}, "'trust_remote_code'"),
+        ({"text_cfg": {"tokenizer_kwargs": {"bpe_path": "../x.gz"}}}, "bpe_path is '../x.gz'"),
+        ({"text_cfg": {"hf_model_name": "evil/model"}}, "'hf_model_name' would have another"),
+        ({"vision_cfg": {"timm_model_name": "hf-hub:evil/model"}}, "'timm_model_name' would"),
+        ({"vision_cfg": {"width": 10**6}}, "tensor 'visual.class_embedding' of shape"),
+        ({"vision_cfg": {"width": 10**9}}, "vision_cfg.width is 1000000000; expected at most"),
+        ({"vision_cfg": {"layers": 10**5}}, "vision_cfg.layers is 100000; expected at most 256"),
+        ({"vision_cfg": None}, "open_clip_config.json: "),
+        ({"multimodal_cfg": {}}, "unknown field 'multimodal_cfg'"),
+    ],
+)
+def test_a_config_from_outside_chooses_neither_code_nor_memory(tmp_path, weights, change, message):
+    config = copy.deepcopy(TINY)
+    for name, value in change.items():
+        config[name] = {**config.get(name, {}), **value} if value else value
+    arch = _local_dir(tmp_path, weights)
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    with pytest.raises(UserError, match=message):
+        load_openclip(arch)
 
 
 def test_the_constants_of_a_tag_win_over_the_defaults(tiny):
@@ -168,7 +232,7 @@ def test_a_local_directory_without_weights_is_never_random(tmp_path):
 def test_weights_of_another_architecture_name_the_first_tensor(tiny, tmp_path):
     other = _tiny_weights(tmp_path / "other.safetensors", embed_dim=8)
     with pytest.raises(UserError, match=r"'text_projection' of shape \[32, 16\].*\[32, 8\]"):
-        load_openclip(tiny, str(other))
+        load_openclip(tiny, f"openai={other}")
     (tmp_path / "cut.safetensors").write_bytes(other.read_bytes()[:500])
     with pytest.raises(UserError, match="cut.safetensors: expected a complete weights file"):
         load_openclip(tiny, str(tmp_path / "cut.safetensors"))

@@ -187,8 +187,18 @@ def test_other_clip_weights_are_refused_with_both_hashes(student: Student, tmp_p
     tensors = load_file(other / "open_clip_model.safetensors")
     tensors["visual.proj"] += 1
     save_file(tensors, other / "open_clip_model.safetensors")
-    with pytest.raises(UserError, match=r"sha256 [0-9a-f]{64}, found [0-9a-f]{64} in"):
+    with pytest.raises(UserError, match=r"weights_sha256 is '[0-9a-f]{64}', expected"):
         Student.load(tmp_path, openclip=load_openclip(f"local-dir:{other}"))
+
+
+def test_an_edited_config_of_the_clip_is_refused(student: Student, tmp_path: Path) -> None:
+    student.save(tmp_path / "student")
+    clip = make_clip(tmp_path / "clip")
+    config = json.loads((clip / "open_clip_config.json").read_text())
+    config["model_cfg"]["quick_gelu"] = True
+    (clip / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="activation is 'QuickGELU', expected 'GELU'"):
+        Student.load(tmp_path / "student", openclip=load_openclip(f"local-dir:{clip}"))
 
 
 def edit_json(folder: Path, change: Callable[[dict], object]) -> None:
@@ -203,7 +213,7 @@ def edit_json(folder: Path, change: Callable[[dict], object]) -> None:
         (lambda f: (f / "student.json").unlink(), r"student.json: no such file"),
         (lambda f: (f / "student.json").write_text("{"), r"student.json: not a student's"),
         (lambda f: (f / "student.json").write_text("[]"), r"student.json: not a student's"),
-        (lambda f: edit_json(f, lambda c: c.update(format=9)), "layout version 1, found 9"),
+        (lambda f: edit_json(f, lambda c: c.update(format=9)), "layout version 2, found 9"),
         (lambda f: edit_json(f, lambda c: c["config"].update(top_k=9)), "top_k must be from 1"),
         (lambda f: edit_json(f, lambda c: c["config"].update(rank="x")), "student.json: .*rank"),
         (lambda f: (f / "student.safetensors").unlink(), r"student.safetensors: no such file"),

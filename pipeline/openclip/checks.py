@@ -1,0 +1,77 @@
+"""A checkpoint against the model that its arch or config promises, tensor by tensor."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.unpickling import damaged
+from pipeline.weights import first_difference, load_checkpoint, strip_prefix
+
+_POSITIONS = ("positional_embedding", "pos_embed")
+
+
+def require_promised_sizes(config: Mapping[str, Any], path: Path) -> None:
+    """Compare a folder's tensors with its config before memory is taken for either.
+
+    Raises:
+        UserError: the first tensor that is missing, of another shape or not expected.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(damaged(path, error)) from error
+    found = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    try:
+        with torch.device("meta"):
+            expected = _build(config)
+    except Exception as error:  # sizes that fit no model make torch raise nearly anything
+        raise UserError(f"{path}: its config describes no CLIP ({error})") from None
+    difference = first_difference(expected, found)
+    if difference:
+        raise UserError(f"{path}: {difference}; is this a file of its config?")
+
+
+def _build(config: Mapping[str, Any]) -> nn.Module:
+    described = {name: value for name, value in config.items() if name != "custom_text"}
+    kind = open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
+    return kind(**described)
+
+
+def require_same_positions(model: nn.Module, path: Path) -> None:
+    """Refuse a file whose position embeddings are of another size: open_clip interpolates them.
+
+    Raises:
+        UserError: the first one, with both shapes.
+    """
+    if path.suffix in (".npz", ".npy"):
+        return
+    tensors = _tensors(path)
+    for name, tensor in model.state_dict().items():
+        if name.endswith(_POSITIONS) and name in tensors and tensors[name].shape != tensor.shape:
+            raise UserError(
+                f"{path}: tensor '{name}' of shape {list(tensor.shape)} expected, found shape "
+                f"{list(tensors[name].shape)}; take the arch of that image size and prompt length"
+            )
+
+
+def difference(arch: str, path: Path) -> str | None:
+    """The first tensor in which a file differs from a built-in arch, where it can be told."""
+    if path.suffix in (".npz", ".npy"):
+        return None
+    with torch.device("meta"):
+        model = open_clip.create_model(
+            arch, device="meta", load_weights=False, pretrained_image=False, pretrained_text=False
+        )
+    return first_difference(model, _tensors(path))
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    content = load_checkpoint(path)
+    return strip_prefix(content.get("state_dict", content), "module.")
