@@ -28,7 +28,7 @@ class Teachers(Protocol):
         """Features float32 [classes, dim] of the source's label prompts."""
 
     def spot_check(self, name: str) -> None:
-        """Compute a few rows of a finished store again; raises UserError where they differ."""
+        """Compute a few rows of a complete store again; raises UserError where they differ."""
 
     def tars(
         self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
@@ -58,7 +58,7 @@ def extract(
         progress.start(tasks)
         for done in teachers.tars(tasks, progress.samples_done):
             progress.tar_done(done)
-        for name in dict.fromkeys(name for task in tasks for name in task.names):
+        for name in names:
             teachers.spot_check(name)
 
 

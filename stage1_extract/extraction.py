@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from pipeline.config import Params
+from pipeline.errors import UserError
 from pipeline.identity import (
     architecture_identity,
     store_identity,
@@ -88,10 +89,12 @@ class Extraction:
             determines=determines, notes={**known_of_it, **origin, "versions": _versions()}
         )
 
-    def label_texts(self) -> np.ndarray:
-        """Features float32 [classes, dim] of the label prompts in the teacher's text space."""
+    def label_texts(self, classes: Sequence[str] | None = None) -> np.ndarray:
+        """Features float32 [classes, dim] of the label prompts in the teacher's text space; of all
+        classes of the source, or of these."""
         prompts = templates(self._source.prompts)
-        return class_embeddings(self._encode_text, self.index.classes, prompts).cpu().numpy()
+        named = self.index.classes if classes is None else classes
+        return class_embeddings(self._encode_text, named, prompts).cpu().numpy()
 
     def run(self, progress: ExtractionProgress) -> None:
         """Extract in this process what the store lacks."""
@@ -182,8 +185,22 @@ def extract_tars(
     features = tar_features(passes, [task.samples for task in tasks], samples, on_samples)
     for found, task in zip(features, tasks):
         pairs = list(zip(extractions, found))
+        for extraction, data in pairs:
+            _refuse_all_failed(extraction, task, data)
         size = sum(extraction.write(task, data) for extraction, data in pairs)
         yield TarDone(task, {extraction.name: data.failed for extraction, data in pairs}, size)
+
+
+def _refuse_all_failed(extraction: Extraction, task: TarTask, data: ShardFeatures) -> None:
+    """One bad sample is recorded; a whole tar of them is a fault of the teacher or the source."""
+    if len(data.failed) == task.samples:
+        source = extraction.index.dataset
+        raise UserError(
+            f"{task.tar}: none of its {task.samples} samples gives a finite feature of "
+            f"{extraction.teacher.name} (first: {data.failed[0]}); look at one with python -m "
+            f"pipeline.show --source {source} --key {data.failed[0]}, mend the source or the "
+            "teacher's files, and run again: finished tars are kept"
+        )
 
 
 def _samples(extraction: Extraction, tasks: Sequence[TarTask]) -> Iterator[Sample]:

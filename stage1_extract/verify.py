@@ -1,10 +1,12 @@
 """Prove that the stores of a teacher are intact and are what the teacher would give today.
 
     python -m stage1_extract.verify --teacher ulip                  checksums, and some rows live
-    python -m stage1_extract.verify --teacher ulip --repair         and extract bad tars again
+    python -m stage1_extract.verify --teacher ulip --repair         and extract what is bad again
 
-Checks every marker and checksum, then recomputes `--rows` random rows with the teacher and
-compares. Exit code 1 if a tar is bad or missing, or a recomputed row's cosine is below 0.9999.
+Checks every marker and checksum, then recomputes `--rows` random rows and a label text with the
+teacher and compares. Exit code 1 if a tar is bad or missing, or a recomputed row's cosine is below
+0.9999. `--repair` extracts bad tars again; where recomputed rows differ, the teacher has drifted
+and the whole store is extracted anew.
 """
 
 import argparse
@@ -14,12 +16,20 @@ from itertools import product
 
 from pipeline.config import load_params
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.store.marker import marker_path
+from pipeline.places import remove
+from pipeline.store.layout import TEXT
+from pipeline.store.marker import drop_markers, marker_path
 from stage1_extract.extraction import Extraction
 from stage1_extract.extractor import Extractor
 from stage1_extract.pairs import select_extractions
 from stage1_extract.progress import ExtractionProgress
-from stage1_extract.recompute import LEAST_COSINE, open_store, recomputed_cosines
+from stage1_extract.recompute import (
+    LEAST_COSINE,
+    open_store,
+    recomputed_cosines,
+    remember,
+    text_cosine,
+)
 
 
 @dataclass(frozen=True)
@@ -30,11 +40,23 @@ class Verdict:
     """(tar, block of views) -> what is wrong with it, and the command that mends it."""
     cosines: list[float]
     """Of the recomputed rows, each under one random view."""
+    text_cosine: float
+    """Of a recomputed label text; 1 without any."""
+
+    @property
+    def least(self) -> float:
+        """Of all that was recomputed."""
+        return min([*self.cosines, self.text_cosine])
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the teacher gives something else today."""
+        return self.least < LEAST_COSINE
 
     @property
     def good(self) -> bool:
         """Whether the store may be used."""
-        return not self.bad and min(self.cosines, default=1.0) >= LEAST_COSINE
+        return not self.bad and not self.drifted
 
 
 def main() -> None:
@@ -56,7 +78,7 @@ def main() -> None:
     for name in names:
         extraction = extractor.extraction(name)
         verdict = verify(extraction, arguments.rows)
-        if verdict.bad and arguments.repair:
+        if not verdict.good and arguments.repair:
             print(_report(extraction, verdict) + "; repairing")
             repair(extraction, verdict)
             verdict = verify(extraction, arguments.rows)
@@ -67,6 +89,8 @@ def main() -> None:
 
 def verify(extraction: Extraction, rows: int) -> Verdict:
     """Check every tar's planes, then recompute `rows` rows drawn by the run's seed.
+
+    What the recomputed rows tell is noted in the store, where stage 2 finds it.
 
     Raises:
         UserError: there is no store, or it belongs to another recipe.
@@ -82,11 +106,18 @@ def verify(extraction: Extraction, rows: int) -> Verdict:
             bad[shard, view // store.layout.views] = str(error)
     damaged = {shard for shard, _ in bad}
     whole = [shard for shard in tars if shard not in damaged]
-    return Verdict(bad, recomputed_cosines(extraction, whole, rows))
+    cosines = recomputed_cosines(extraction, whole, rows)
+    verdict = Verdict(bad, cosines, text_cosine(extraction))
+    if cosines:
+        remember(extraction, verdict.least)
+    return verdict
 
 
 def repair(extraction: Extraction, verdict: Verdict) -> None:
-    """Withdraw the markers of bad tars and extract those tars again."""
+    """Withdraw the markers of bad tars, of all where the teacher drifted; extract those again."""
+    if verdict.drifted:
+        drop_markers(extraction.path, set())
+        remove(extraction.path / TEXT)
     for shard, block in verdict.bad:
         tar = extraction.index.shards[shard].name
         marker_path(extraction.path, tar, block).unlink(missing_ok=True)
@@ -96,11 +127,13 @@ def repair(extraction: Extraction, verdict: Verdict) -> None:
 
 def _report(extraction: Extraction, verdict: Verdict) -> str:
     tars = len(extraction.index.shards)
-    least = f"{min(verdict.cosines):.6f}" if verdict.cosines else "-"
+    least = f"{verdict.least:.6f}" if verdict.cosines else "-"
     lines = [
         f"{extraction.path}: {tars - len({tar for tar, _ in verdict.bad})} of {tars} tars intact, "
         f"{len(verdict.cosines)} rows recomputed, least cosine {least}"
     ]
+    if verdict.drifted:
+        lines.append("the teacher gives something else today; --repair extracts all of it anew")
     return "\n  ".join([*lines, *verdict.bad.values()])
 
 

@@ -19,6 +19,7 @@ from pipeline.places import place
 from pipeline.prompts import templates
 from pipeline.shards import ShardIndex
 from pipeline.store import FeatureStore, Plane, Provenance, store_path
+from pipeline.store.drift import refuse_drifted
 from pipeline.store.layout import VERSION
 from pipeline.views import View, ViewMaker, chain_for
 from pipeline.views.digest import key_digest, params_digest
@@ -92,6 +93,7 @@ def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets
         storage={"layout": VERSION, "dtype": config.store},
     )
     store = FeatureStore(path, index, expected)
+    refuse_drifted(path)
     if store.views < params.views.count:
         raise UserError(
             f"{path}: holds {store.views} views, views.count is {params.views.count}; run: {mend}"

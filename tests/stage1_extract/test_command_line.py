@@ -69,7 +69,7 @@ def test_a_run_says_what_it_did_and_a_second_one_that_nothing_was_left(
     run(monkeypatch, "--params", str(params_file), "--teacher", "fake", "--source", "objects")
     assert "fake-objects: 0 samples in 0/0 shards" in capsys.readouterr().out
     assert tree(params_file.parent / "cache") == before
-    assert [teacher.batches for teacher in loaded] == [5 + SPOT_CHECK, 0]
+    assert [teacher.batches for teacher in loaded] == [5 + SPOT_CHECK, SPOT_CHECK]
 
 
 def test_a_store_that_was_set_aside_is_named(

@@ -62,17 +62,17 @@ def test_an_unreadable_sample_does_not_change_its_neighbours(
     assert np.array_equal(opened(done).read(0, 0).features[others], whole.features[others])
 
 
-def test_a_tar_of_unreadable_samples_is_stored_as_failed(own_world: Path, cache: str) -> None:
+def test_a_tar_of_unreadable_samples_stops_the_run(own_world: Path, cache: str) -> None:
     def all_broken(samples: list) -> list:
         for place in range(len(samples)):
             samples = broken(samples, place)
         return samples
 
     rewrite(own_world, 1, all_broken)
-    done = extract(tiny_params(own_world, cache=cache), "fake-objects")
-    assert len(opened(done).marker(1).failed) == 6
-    extract(tiny_params(own_world, cache=cache), "fake-objects", again := FakeTeacher())
-    assert again.batches == 0
+    with pytest.raises(UserError, match="000001.tar: none of its 6 samples gives a finite feature"):
+        extract(tiny_params(own_world, cache=cache), "fake-objects")
+    markers = Path(cache) / "fake" / "objects-train.zarr" / "markers"
+    assert [path.name for path in markers.iterdir()] == ["000000.tar.0.json"]
 
 
 @pytest.mark.parametrize("value", [float("inf"), -float("inf"), float("nan"), 7e4, -65505.0])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,11 +11,13 @@ from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.shards import read_index, write_index
 from stage1_extract.client import extract
+from stage1_extract.extraction import Extraction
 from stage1_extract.extractor import Extractor
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.recompute import open_store, recomputed_cosines
-from stage1_extract.verify import verify
-from tests.stage1_extract.changed_shards import train_folder
+from stage1_extract.verify import repair, verify
+from stage2_train.targets import open_targets
+from tests.stage1_extract.changed_shards import rewrite, train_folder
 from tests.tiny_world import FakeTeacher, tiny_params
 
 
@@ -84,7 +87,7 @@ def test_a_teacher_that_contradicts_itself_stops_the_run(
     prepared_world: Path, cache: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = tiny_params(prepared_world, cache=cache)
-    with pytest.raises(UserError, match=r"objects-train.zarr: .* expected 0.9999 or more; run: py"):
+    with pytest.raises(UserError, match=r"objects-train.zarr: .* expected 0.9999 or more; put"):
         run(params, Moody(), monkeypatch)
 
 
@@ -103,3 +106,67 @@ def test_the_two_dtypes_are_two_stores(
     run(params, FakeTeacher(), monkeypatch)
     run(stored_as(params, "int8"), FakeTeacher(), monkeypatch)
     assert "another recipe's store was kept as" in capsys.readouterr().out
+
+
+class Drifted(FakeTeacher):
+    """Its code changed after the extraction; what determines its numbers says nothing of it."""
+
+    def preprocess(self, view: np.ndarray) -> torch.Tensor:
+        return super().preprocess(view)[:, [1, 0, 2]]
+
+
+class Mute(FakeTeacher):
+    """Gives nothing finite any more."""
+
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
+        return super().encode(batch) * float("nan")
+
+
+class Babel(FakeTeacher):
+    """Its text tower speaks another language."""
+
+    def encode_text(self, prompts: list[str]) -> torch.Tensor:
+        return super().encode_text([prompt[::-1] for prompt in prompts])
+
+
+@pytest.mark.parametrize("changed", [Drifted, Mute, Babel])
+def test_a_teacher_that_drifted_is_found_in_every_extraction_and_by_stage_2(
+    prepared_world: Path, cache: str, monkeypatch: pytest.MonkeyPatch, changed: type
+) -> None:
+    params = tiny_params(prepared_world, cache=cache)
+    run(params, FakeTeacher(), monkeypatch)
+    index = read_index(train_folder(prepared_world))
+    with pytest.raises(UserError, match="--teacher fake --source objects --repair"):
+        run(params, changed(), monkeypatch)
+    with pytest.raises(UserError, match=r"drifted.json: the teacher no longer gives .* --repair"):
+        open_targets(params, "fake-objects", index)
+    run(params, FakeTeacher(), monkeypatch)
+    open_targets(params, "fake-objects", index)
+
+
+def test_repair_extracts_a_drifted_store_anew(
+    prepared_world: Path, cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = tiny_params(prepared_world, cache=cache)
+    run(params, FakeTeacher(), monkeypatch)
+    changed = Extraction(params, "fake-objects", Drifted())
+    verdict = verify(changed, 8)
+    assert verdict.drifted
+    assert not verdict.bad
+    repair(changed, verdict)
+    assert verify(changed, 8).good
+    open_targets(params, "fake-objects", changed.index)
+
+
+def test_a_failed_row_is_no_cosine(
+    own_world: Path, cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mostly_broken(samples: list) -> list:
+        broken = [(key, {**members, "points.npy": b""}) for key, members in samples[1:]]
+        return [samples[0], *broken]
+
+    rewrite(own_world, 0, mostly_broken)
+    params = tiny_params(own_world, cache=cache)
+    extraction = run(params, FakeTeacher(), monkeypatch).extraction("fake-objects")
+    assert min(recomputed_cosines(extraction, [0], 3)) > 0.9999
+    assert recomputed_cosines(Extraction(params, "fake-objects", Mute()), [0], 3) == [0.0] * 3
