@@ -25,6 +25,7 @@ from stage2_train.adapted_block import BlockExperts
 from stage2_train.moe_lora import Routing
 from stage2_train.projectors import FeatureProjectors
 from stage2_train.tokenizers import TOKENIZERS
+from stage2_train.value_ranges import check_values
 
 
 class StudentOutput(NamedTuple):
@@ -139,18 +140,23 @@ class Student(nn.Module):
             them, [B, frames, 128].
 
         Raises:
-            UserError: a modality the student does not have, or samples of another size.
+            UserError: a modality the student does not have, samples of another size, or values of
+                another convention: pixels as floats in 0..1, clouds in metres, 16-bit sounds.
         """
         device = self.openclip.device
+        if modality not in self.tokenizers:
+            raise unknown_name("modality", modality, self.tokenizers)
         if isinstance(batch, tuple):
             x: Any = tuple(torch.as_tensor(part, device=device) for part in batch)
         else:
             x = torch.as_tensor(batch, device=device)
+        check_values(modality, x)
         return self(modality, x).embedding.float()
 
-    def encode_text(self, prompts: Sequence[str]) -> Tensor:
-        """Embeddings float32 [prompts, embed_dim] by CLIP's own frozen text tower."""
-        return self.openclip.encode_text(prompts)
+    def encode_text(self, prompts: str | Sequence[str]) -> Tensor:
+        """Embeddings float32 [prompts, embed_dim] by CLIP's own frozen text tower; of one prompt
+        [1, embed_dim]."""
+        return self.openclip.encode_text([prompts] if isinstance(prompts, str) else prompts)
 
     def save(self, path: str | Path, projectors: FeatureProjectors | None = None) -> None:
         """Write the folder `path`: student.safetensors and student.json (`stage2_train.portable`).

@@ -27,7 +27,8 @@ def images(count: int = 5) -> Tensor:
 
 
 def clouds(count: int = 4) -> Tensor:
-    return torch.randn(count, 60, 3, generator=torch.Generator().manual_seed(1))
+    drawn = torch.randn(count, 40, 3, generator=torch.Generator().manual_seed(1))
+    return drawn / drawn.norm(dim=-1).amax(dim=-1)[:, None, None]
 
 
 def groups() -> tuple[Tensor, Tensor]:
