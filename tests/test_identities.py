@@ -1,0 +1,259 @@
+"""A walk over every input that determines a number: change it, and what was made of it is refused.
+
+Each line changes one thing in a world whose stores are complete. Either stage 2 refuses the store
+and names what differs, or the training is another one and resumes nothing.
+"""
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import constants
+from open_clip.tokenizer import default_bpe
+from safetensors.torch import load_file, save_file
+
+from pipeline import prompts
+from pipeline.config import Params
+from pipeline.dvc_stage import require_watched
+from pipeline.errors import UserError
+from pipeline.identity import fingerprint
+from pipeline.openclip import DIR_CONFIG, DIR_WEIGHTS, load_openclip
+from pipeline.shards import ShardIndex, read_index, write_index
+from pipeline.views import chains
+from stage2_train.assembly import assemble, recipe
+from stage2_train.order import Share
+from stage2_train.trainer import Trainer
+from tests.stage2_train.test_stream import make_stream
+from tests.stage2_train.trainings import params_of
+
+Change = Callable[[Path, Params, pytest.MonkeyPatch], Params]
+
+
+def within(params: Params, table: str, name: str, **values: Any) -> Params:
+    """The params with some fields of one entry of a table changed."""
+    entries = getattr(params, table)
+    return replace(params, **{table: {**entries, name: replace(entries[name], **values)}})
+
+
+def seed(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return replace(params, seed=6)
+
+
+def sizes(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return replace(params, views=replace(params.views, points=32))
+
+
+def chain(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    pair = ("points", "points")
+    patch.setitem(chains._CHAINS, pair, replace(chains._CHAINS[pair], description="another; v9"))
+    return params
+
+
+def template_texts(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    patch.setitem(prompts.TEMPLATES, "photo", prompts.PHOTO[:1])
+    return params
+
+
+def template_name(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return within(params, "sources", "objects", prompts="scene")
+
+
+def precision(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return within(params, "teachers", "fake", precision="bfloat16")
+
+
+def stored_dtype(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return within(params, "teachers", "fake", store="int8")
+
+
+def change_tensor(folder: Path) -> None:
+    tensors = load_file(folder / DIR_WEIGHTS)
+    tensors["visual.proj"] += 1
+    save_file(tensors, folder / DIR_WEIGHTS)
+
+
+def change_config(folder: Path, section: str, **values: Any) -> None:
+    config = json.loads((folder / DIR_CONFIG).read_text())
+    config[section] |= values
+    (folder / DIR_CONFIG).write_text(json.dumps(config))
+
+
+def teacher_weights(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    change_tensor(root / "clip")
+    return params
+
+
+def teacher_config(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    change_config(root / "clip", "preprocess_cfg", std=[0.5] * 3)
+    return params
+
+
+def missing_file(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return within(params, "teachers", "fake", weights=str(root / "gone.pt"))
+
+
+def hub_file(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    repo = root / "hub" / "models--org--repo"
+    for file, text in (("refs/main", "c0ffee"), ("snapshots/c0ffee/w.pt", "new weights")):
+        (repo / file).parent.mkdir(parents=True)
+        (repo / file).write_text(text)
+    patch.setattr(constants, "HF_HUB_CACHE", str(root / "hub"))
+    return within(params, "teachers", "fake", weights="hf://org/repo/w.pt")
+
+
+def pinned_hash(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return within(params, "teachers", "fake", weights="hf://org/repo/w.pt", sha256="1" * 64)
+
+
+def changed_index(root: Path, change: Callable[[ShardIndex], ShardIndex]) -> None:
+    folder = root / "shards" / "objects" / "train"
+    write_index(folder, change(read_index(folder)))
+
+
+def class_names(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    changed_index(root, lambda index: replace(index, classes=["ball", "rod"]))
+    return params
+
+
+def other_clip(root: Path, params: Params, section: str, **values: Any) -> Params:
+    """The student upon a CLIP of the teacher's weights and another config."""
+    shutil.copytree(root / "clip", root / "other")
+    change_config(root / "other", section, **values)
+    return replace(params, student=replace(params.student, arch=f"local-dir:{root / 'other'}"))
+
+
+def anchor_activation(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return other_clip(root, params, "model_cfg", quick_gelu=True)
+
+
+def anchor_constants(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return other_clip(root, params, "preprocess_cfg", mean=[0.4] * 3)
+
+
+REFUSED = {
+    seed: "views.seed is 5, expected 6",
+    sizes: "views.points is 64, expected 32",
+    chain: "views.chain is .*, expected 'another; v9'",
+    template_texts: "text.templates is",
+    template_name: "text.prompts is 'photo', expected 'scene'",
+    precision: "teacher.precision is 'float32', expected 'bfloat16'",
+    stored_dtype: "storage.dtype is 'float16', expected 'int8'",
+    teacher_weights: "teacher.weights_sha256 is",
+    teacher_config: "teacher.arch_sha256 is",
+    missing_file: r"gone.pt are not on this machine.* or pin teachers.fake.sha256: 0000",
+    hub_file: "teacher.weights_sha256 is '0000",
+    pinned_hash: "teacher.weights_sha256 is '0000.*, expected '1111",
+    class_names: "text_features: missing, damaged or of other classes",
+    anchor_activation: r"train.anchor: .*\(activation is 'GELU', expected 'QuickGELU'",
+    anchor_constants: r"train.anchor: .*\(preprocessing is .*mean \(0.5.*expected .*mean \(0.4",
+}
+
+
+@pytest.mark.parametrize(("change", "named"), REFUSED.items(), ids=lambda one: str(one)[:40])
+def test_stage_2_refuses_what_was_made_of_something_else(
+    world: Path, monkeypatch: pytest.MonkeyPatch, change: Change, named: str
+) -> None:
+    params = change(world, params_of(world), monkeypatch)
+    with pytest.raises(UserError, match=named):
+        assemble(params, torch.device("cpu"), 1)
+
+
+def trained_clip_weights(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    change_tensor(root / "clip")
+    return params
+
+
+def trained_clip_config(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    change_config(root / "clip", "preprocess_cfg", mean=[0.4] * 3)
+    return params
+
+
+def captions(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    changed_index(root, lambda index: replace(index, captions=[*index.captions, "one more"]))
+    return params
+
+
+def settings(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return replace(params, train=replace(params.train, peak_lr=3e-3))
+
+
+def tar_hashes(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    def renamed(index: ShardIndex) -> ShardIndex:
+        return replace(index, shards=[replace(index.shards[0], xxh3="0"), *index.shards[1:]])
+
+    changed_index(root, renamed)
+    return params
+
+
+ANOTHER_TRAINING = (
+    trained_clip_weights, trained_clip_config, captions, settings, template_texts, class_names, seed,
+    tar_hashes,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ANOTHER_TRAINING, ids=lambda one: one.__name__)
+def test_a_training_of_something_else_is_another_training(
+    world: Path, monkeypatch: pytest.MonkeyPatch, change: Change
+) -> None:
+    """Without teachers, so that no store refuses first."""
+    params = params_of(world, teachers=[])
+    before = training_of(params)
+    assert training_of(params) == before
+    assert training_of(change(world, params, monkeypatch)) != before
+
+
+def training_of(params: Params) -> str:
+    return fingerprint(recipe(params, assemble(params, torch.device("cpu"), 1)))
+
+
+def test_a_resumed_training_does_not_go_on_upon_another_clip(world: Path) -> None:
+    params = params_of(world, teachers=[])
+    before = Trainer(params).checkpoints.folder
+    change_tensor(world / "clip")
+    assert Trainer(params).checkpoints.folder != before
+
+
+def test_a_library_that_decodes_otherwise_is_found_at_the_join(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = chains._CHAINS["points", "points"]
+    drifted = replace(mine, apply=lambda *drawn: mine.apply(*drawn) + np.float32(1e-6))
+    monkeypatch.setitem(chains._CHAINS, ("points", "points"), drifted)
+    with ThreadPoolExecutor(1) as threads, pytest.raises(UserError, match="other content"):
+        make_stream(world, threads, Share((4,))).take()
+
+
+def test_a_clips_identity_holds_its_merges(world: Path, tmp_path: Path) -> None:
+    clip = world / "clip"
+    change_config(clip, "model_cfg", text_cfg=_with_merges(clip))
+    (clip / "bpe.txt.gz").write_bytes(Path(default_bpe()).read_bytes())
+    before = load_openclip(f"local-dir:{clip}").identity
+    lines = gzip.decompress((clip / "bpe.txt.gz").read_bytes()).decode().split("\n")
+    lines[1], lines[2] = lines[2], lines[1]
+    (clip / "bpe.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    after = load_openclip(f"local-dir:{clip}").identity
+    assert {name for name in before if before[name] != after[name]} == {"merges_sha256"}
+
+
+def _with_merges(clip: Path) -> dict[str, Any]:
+    text = json.loads((clip / DIR_CONFIG).read_text())["model_cfg"]["text_cfg"]
+    return {**text, "tokenizer_kwargs": {"bpe_path": "bpe.txt.gz"}}
+
+
+def test_within_dvc_a_file_that_it_does_not_watch_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, outside = tmp_path / "weights" / "w.pt", tmp_path / "elsewhere.pt"
+    require_watched([inside, outside], tmp_path / "weights", "teachers.ulip")
+    monkeypatch.setenv("DVC_STAGE", "extract@ulip-objects")
+    require_watched([inside], tmp_path / "weights", "teachers.ulip")
+    with pytest.raises(UserError, match=r"teachers.ulip: .*elsewhere.pt lies outside .*weights"):
+        require_watched([inside, outside], tmp_path / "weights", "teachers.ulip")
