@@ -194,8 +194,8 @@ def tar_hashes(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
 
 
 ANOTHER_TRAINING = (
-    trained_clip_weights, trained_clip_config, captions, settings, template_texts, class_names, seed,
-    tar_hashes,
+    trained_clip_weights, trained_clip_config, captions, settings, template_texts, class_names,
+    seed, tar_hashes,
 )  # fmt: skip
 
 
