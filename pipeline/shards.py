@@ -1,7 +1,6 @@
 """WebDataset shards: byte-identical tars of a fixed number of samples, and their index."""
 
 import json
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,6 +13,8 @@ import xxhash
 
 from pipeline import commands
 from pipeline.errors import UserError
+from pipeline.small_files import open_regular
+from pipeline.tar import TarError, plain_files
 
 INDEX = "index.json"
 FORMAT = 1
@@ -143,7 +144,7 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
             if count > shard.count:
                 break
             yield key, members
-    except (OSError, tarfile.TarError, ValueError) as error:
+    except (OSError, TarError) as error:
         raise UserError(f"{path}: unreadable after {count} samples ({error}); {mend}") from None
     if count != shard.count:
         more = " or more" if count > shard.count else ""
@@ -152,14 +153,11 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
 
 def _entries(path: Path, size: int) -> Iterator[tuple[str, str, bytes]]:
     """(key, member, data) of a tar's files; the first dot of a file's name ends its key."""
-    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-        for entry in tar:
-            if not entry.isreg() or entry.issparse() or entry.offset_data + entry.size > size:
-                raise tarfile.ReadError(f"{entry.name!r} is no plain file within the tar")
-            folder, slash, name = entry.name.rpartition("/")
+    with open_regular(path) as file:
+        for name, data in plain_files(file, size):
+            folder, slash, name = name.rpartition("/")
             stem, _, member = name.partition(".")
-            file.seek(entry.offset_data)
-            yield f"{folder}{slash}{stem}", member, file.read(entry.size)
+            yield f"{folder}{slash}{stem}", member, data
 
 
 def _present(folder: Path, shard: ShardInfo) -> Path:
