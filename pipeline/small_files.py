@@ -1,7 +1,9 @@
 """Small text and JSON files that anyone may have written: bounded before they are parsed."""
 
+import gzip
 import os
 import stat
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -39,7 +41,7 @@ def open_regular(path: Path) -> BinaryIO:
     if kind != stat.S_IFREG:
         os.close(descriptor)
         raise OSError(f"expected a regular file, found {_KINDS.get(kind, 'another thing')}")
-    return open(descriptor, "rb", buffering=1 << 16)
+    return os.fdopen(descriptor, "rb", buffering=1 << 16)
 
 
 def read_small(path: Path, mend: str, limit: int = LIMIT) -> bytes:
@@ -81,6 +83,22 @@ def read_json(path: Path, declared: type[Declared], mend: str, limit: int = LIMI
         return msgspec.convert(raw, declared)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: {error}; {mend}") from None
+
+
+def check_gzip(path: Path, mend: str, limit: int = LIMIT) -> None:
+    """Prove that a gzipped text unpacks, and to no more than `limit` bytes.
+
+    Raises:
+        UserError: it does not, or there is none.
+    """
+    try:
+        with open_regular(path) as packed, gzip.open(packed) as file:
+            text = file.read(limit + 1)
+            text.decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {error}; {mend}") from None
+    if len(text) > limit:
+        raise UserError(f"{path}: unpacks to more than {limit:,} bytes; {mend}")
 
 
 def _refuse_wide_integers(raw: Any) -> None:

@@ -8,6 +8,7 @@ Projectors, if saved, lie in the same file under `projectors.`; the encoder work
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -16,12 +17,14 @@ from torch import Tensor, nn
 
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
+from pipeline.small_files import read_json
 from pipeline.weights import file_sha256, load_checkpoint
 from stage2_train.projectors import FeatureProjectors
 
 FORMAT = 1
 TENSORS, CARD = "student.safetensors", "student.json"
 _PROJECTORS = "projectors."
+_MEND = "train it or copy it again"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,7 @@ def read_card(folder: Path) -> StudentCard:
     """Read and check student.json; raises UserError naming it."""
     path = folder / CARD
     try:
-        raw = msgspec.json.decode(path.read_bytes(), type=dict)
+        raw = read_json(path, dict[str, Any], _MEND)
         if raw.get("format") != FORMAT:
             raise UserError(
                 f"{path}: expected layout version {FORMAT}, found {raw.get('format')}; "
@@ -77,8 +80,8 @@ def read_card(folder: Path) -> StudentCard:
             f"{path}: no such file; expected the folder of a trained student, such as "
             "runs/demo/student (python -m stage2_train writes it)"
         ) from None
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path}: not a student's description: {error}") from None
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: {error}; {_MEND}") from None
 
 
 def fill(parameters: Mapping[str, nn.Parameter], folder: Path) -> None:

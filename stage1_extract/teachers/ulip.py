@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from open_clip.transformer import TextTransformer
@@ -18,6 +17,7 @@ from pipeline.weights import (
     nested,
     strip_prefix,
 )
+from stage1_extract.teachers.arch_file import read_arch
 from stage1_extract.teachers.point_bert import PointBertArch, UlipPointEncoder
 from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 from stage1_extract.teachers.slip_text import (
@@ -146,10 +146,7 @@ def _describe(arch: str) -> tuple[Card, UlipArch, Path | None]:
     if not arch.endswith(".json"):
         return find_card(CARDS, arch), ARCHS[arch], None
     path = Path(arch)
-    try:
-        sizes = msgspec.json.decode(path.read_bytes(), type=UlipArch)
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise UserError(f"{arch}: expected JSON with the fields of UlipArch ({error})") from error
+    sizes = read_arch(path, UlipArch)
     text_space = "the text tower in the same file" if sizes.text else None
     if sizes.text_openclip:
         text_space = " ".join(("open_clip", *sizes.text_openclip))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from open_clip.transformer import TextTransformer
@@ -17,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.views.audio import AudioView
 from pipeline.weights import Ignored, load_checkpoint, load_state, nested, strip_prefix
 from stage1_extract.teachers import filterbank
+from stage1_extract.teachers.arch_file import read_arch
 from stage1_extract.teachers.clip_text import ClipTextArch, ClipTokenizer
 from stage1_extract.teachers.perceiver import PerceiverArch
 from stage1_extract.teachers.protocol import (
@@ -222,12 +222,7 @@ def _describe(arch: str) -> tuple[Card, VitLensArch, Path | None]:
     if not arch.endswith(".json"):
         return find_card(CARDS, arch), ARCHS[arch], None
     path = Path(arch)
-    try:
-        sizes = msgspec.json.decode(path.read_bytes(), type=VitLensArch)
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise UserError(
-            f"{arch}: expected JSON with the fields of VitLensArch ({error})"
-        ) from error
+    sizes = read_arch(path, VitLensArch)
     card = replace(
         find_card(CARDS, f"vitlens-l-{TOWER_OF[type(sizes.lens)]}"),
         arch=arch,

@@ -157,8 +157,8 @@ def test_a_file_of_another_modality_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lens": {"modality": "tactile"}}, "fields of VitLensArch.*tactile"),
-        ({"lens": {"modality": "audio", "strid": 10}}, "fields of VitLensArch.*strid"),
+        ({"lens": {"modality": "tactile"}}, "tactile.*fields of VitLensArch"),
+        ({"lens": {"modality": "audio", "strid": 10}}, "strid.*fields of VitLensArch"),
         ({"heads": 5}, "width 32 must be a multiple of heads 5"),
         ({"lens": {"modality": "points"}, "perceiver": None}, "without a perceiver"),
         ({"text": {"width": 16, "vocab_size": 20, "heads": 2}}, "token_embedding.weight"),
