@@ -44,6 +44,15 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb", buffering=1 << 16)
 
 
+def kind_of(path: Path) -> str:
+    """What lies at a place, in words."""
+    try:
+        mode = stat.S_IFMT(path.stat().st_mode)
+    except OSError:
+        return "nothing"
+    return _KINDS.get(mode, "a file")
+
+
 def read_small(path: Path, mend: str, limit: int = LIMIT) -> bytes:
     """The bytes of a file; `mend` says in an error what to do about it.
 

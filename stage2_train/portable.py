@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
 from pipeline.small_files import read_json
-from pipeline.weights import file_sha256, load_checkpoint
+from pipeline.weights import file_sha256, load_checkpoint, refuse_non_finite
 from stage2_train.projectors import FeatureProjectors
 
 FORMAT = 1
@@ -112,7 +112,7 @@ def _fill(
     parameters: Mapping[str, nn.Parameter], folder: Path, wanted: Callable[[str], bool]
 ) -> None:
     path = folder / TENSORS
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path}: no such file, though {CARD} is there; train or copy it again")
     tensors = {name: t for name, t in load_checkpoint(path).items() if wanted(name)}
     for name in sorted(parameters.keys() | tensors.keys()):
@@ -125,6 +125,7 @@ def _fill(
                 f"{path}: '{name}': expected {expected}, found {found}; "
                 "the file is of another architecture or config"
             )
+    refuse_non_finite(tensors, path)
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[name])

@@ -15,7 +15,6 @@ from pipeline.weights import (
     load_checkpoint,
     load_state,
     nested,
-    strip_prefix,
 )
 from stage1_extract.teachers.arch_file import read_arch
 from stage1_extract.teachers.point_bert import PointBertArch, UlipPointEncoder
@@ -118,7 +117,7 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
     """Load an official ULIP file; `arch` is a name, or a JSON file of the fields of `UlipArch`."""
     card, sizes, arch_file = _describe(arch)
     path = published_file(card, weights)
-    tensors = strip_prefix(nested(load_checkpoint(path), "state_dict", path), "module.")
+    tensors = nested(load_checkpoint(path), "state_dict", path)
     tower, tokenizer = None, None
     if sizes.text is not None:
         names = [name for name in tensors if name.split(".")[0] in TEXT_KEYS]

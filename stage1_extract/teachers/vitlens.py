@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.views.audio import AudioView
-from pipeline.weights import Ignored, load_checkpoint, load_state, nested, strip_prefix
+from pipeline.weights import Ignored, load_checkpoint, load_state, nested
 from stage1_extract.teachers import filterbank
 from stage1_extract.teachers.arch_file import read_arch
 from stage1_extract.teachers.clip_text import ClipTextArch, ClipTokenizer
@@ -160,7 +160,7 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
     """
     card, sizes, arch_file = _describe(arch)
     path = published_file(card, weights)
-    tensors = strip_prefix(nested(load_checkpoint(path), "state_dict", path), "module.")
+    tensors = nested(load_checkpoint(path), "state_dict", path)
     with torch.device("meta"):
         tower, text = LensTower(sizes), build_slip_text(sizes.text, sizes.dim)
     _load_towers(tower, text, tensors, TOWER_OF[type(sizes.lens)], path)
