@@ -1,7 +1,7 @@
 """WebDataset shards: byte-identical tars of a fixed number of samples, and their index."""
 
 import json
-import tarfile
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,9 +14,16 @@ import xxhash
 
 from pipeline import commands
 from pipeline.errors import UserError
+from pipeline.small_files import open_regular, read_json
+from pipeline.tar import TarError, plain_files
 
 INDEX = "index.json"
 FORMAT = 1
+LARGEST_INDEX = 1 << 26
+"""Bytes of an index: 400,000 tars, or a million captions."""
+MOST_SAMPLES = 1 << 20
+"""In one tar."""
+_NAME = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}\.tar")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +93,19 @@ def write_shard(path: Path, samples: list[tuple[str, dict[str, bytes]]]) -> Shar
 
 
 def write_index(folder: Path, index: ShardIndex) -> None:
-    """Write `index.json`, the last step of a conversion."""
+    """Write `index.json`, the last step of a conversion.
+
+    Raises:
+        UserError: it would be larger than readers accept.
+    """
+    content = json.dumps(msgspec.to_builtins(index), indent=1).encode() + b"\n"
+    if len(content) > LARGEST_INDEX:
+        raise UserError(
+            f"{folder / INDEX}: expected at most {LARGEST_INDEX:,} bytes, found {len(content):,}; "
+            "raise samples_per_shard, or make several sources of this one"
+        )
     partial = folder / f"{INDEX}.partial"
-    partial.write_text(json.dumps(msgspec.to_builtins(index), indent=1) + "\n")
+    partial.write_bytes(content)
     partial.replace(folder / INDEX)
 
 
@@ -101,14 +118,32 @@ def read_index(folder: Path) -> ShardIndex:
     path = folder / INDEX
     mend = _prepare_command(folder)
     try:
-        index = msgspec.json.decode(path.read_bytes(), type=ShardIndex)
+        index = read_json(path, ShardIndex, mend, LARGEST_INDEX)
     except FileNotFoundError:
         raise UserError(f"{path}: not found, the dataset is not prepared; {mend}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}; {mend}") from None
     if index.format != FORMAT:
         raise UserError(f"{path}: expected format {FORMAT}, found {index.format}; {mend}")
+    problem = _problem(index)
+    if problem:
+        raise UserError(f"{path}: {problem}; {mend}")
     return index
+
+
+def _problem(index: ShardIndex) -> str | None:
+    """What no conversion writes, found before paths and arrays are made of it."""
+    room = index.samples_per_shard
+    if not index.shards or not 1 <= room <= MOST_SAMPLES:
+        tars = len(index.shards)
+        return f"expected tars of 1 to {MOST_SAMPLES} samples, found {tars} tars of up to {room}"
+    for shard in index.shards:
+        if not _NAME.fullmatch(shard.name):
+            return f"expected a tar beside it, found {shard.name!r}"
+        if not (1 <= shard.count <= room and shard.bytes >= 0):
+            found = f"found {shard.count} in {shard.bytes} bytes"
+            return f"{shard.name}: expected 1 to {room} samples, {found}"
+    if len({shard.name for shard in index.shards}) < len(index.shards):
+        return "expected every tar once, found one twice"
+    return None
 
 
 def verify_shard(folder: Path, shard: ShardInfo) -> None:
@@ -143,7 +178,7 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
             if count > shard.count:
                 break
             yield key, members
-    except (OSError, tarfile.TarError, ValueError) as error:
+    except (OSError, TarError) as error:
         raise UserError(f"{path}: unreadable after {count} samples ({error}); {mend}") from None
     if count != shard.count:
         more = " or more" if count > shard.count else ""
@@ -152,14 +187,11 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
 
 def _entries(path: Path, size: int) -> Iterator[tuple[str, str, bytes]]:
     """(key, member, data) of a tar's files; the first dot of a file's name ends its key."""
-    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-        for entry in tar:
-            if not entry.isreg() or entry.issparse() or entry.offset_data + entry.size > size:
-                raise tarfile.ReadError(f"{entry.name!r} is no plain file within the tar")
-            folder, slash, name = entry.name.rpartition("/")
+    with open_regular(path) as file:
+        for name, data in plain_files(file, size):
+            folder, slash, name = name.rpartition("/")
             stem, _, member = name.partition(".")
-            file.seek(entry.offset_data)
-            yield f"{folder}{slash}{stem}", member, file.read(entry.size)
+            yield f"{folder}{slash}{stem}", member, data
 
 
 def _present(folder: Path, shard: ShardInfo) -> Path:

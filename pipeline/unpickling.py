@@ -4,37 +4,50 @@ import argparse
 import pickle
 import pickletools
 import re
-import zipfile
 from collections import deque
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from pipeline.errors import UserError
+from pipeline.torch_file import check_container, damaged, first_line, is_zip
 
+_UNFINISHED = object()
 LEGACY_PICKLES = 5
 """What torch's format before 1.6 begins with: magic, protocol, system, object, storage keys."""
 
 
 def convert(source: Path, target: Path) -> None:
-    """Rewrite `source` with plain numbers, dicts and tensors only; see pipeline.weights."""
+    """Rewrite `source` with plain numbers, dicts and tensors only; see pipeline.weights.
+
+    Raises:
+        UserError: it is damaged, or holds more than that; or `target` cannot be written.
+    """
+    check_container(source)
     try:
         with safe_globals(_harmless_types()):
             checkpoint = torch.load(source, map_location="cpu", weights_only=True)
+        plain = _Plain(source.stat().st_size)(checkpoint)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{source}: holds more than tensors, numbers and settings ({_wants(source, error)}); "
             "ask its authors for a file of plain tensors"
         ) from error
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+    except Exception as error:  # what is damaged makes torch raise nearly anything
         raise UserError(damaged(source, error)) from error
     partial = target.with_name(target.name + ".partial")
-    torch.save(_plain(checkpoint), partial)
-    partial.replace(target)
+    try:
+        torch.save(plain, partial)
+        partial.replace(target)
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"{target}: cannot be written ({first_line(error)}); name another place"
+        ) from None
 
 
 def _harmless_types() -> list[Any]:
@@ -44,19 +57,73 @@ def _harmless_types() -> list[Any]:
         (scalar, "numpy.core.multiarray.scalar"),
         (rebuild, "numpy.core.multiarray._reconstruct"),
     ]
-    return [argparse.Namespace, np.dtype, np.ndarray, scalar, rebuild, *dtypes, *renamed]
+    paths = [  # of whatever system and Python: from 3.13 on they are defined in _local
+        (text, f"{module}.{prefix}{name}")
+        for module in ("pathlib", "pathlib._local")
+        for prefix in ("", "Pure")
+        for name, text in (
+            ("Path", _posix_text),
+            ("PosixPath", _posix_text),
+            ("WindowsPath", _windows_text),
+        )
+    ]
+    numpy_types = [np.dtype, np.ndarray, scalar, rebuild, *dtypes, *renamed]
+    return [argparse.Namespace, *numpy_types, *paths]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, argparse.Namespace):
-        return _plain(vars(value))
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(item) for item in value)
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value)
-    return value.item() if isinstance(value, np.generic) else value
+def _posix_text(*parts: str) -> str:
+    """Stands in a pickle for the path, which only its own system could make."""
+    return str(PurePosixPath(*parts))
+
+
+def _windows_text(*parts: str) -> str:
+    return str(PureWindowsPath(*parts))
+
+
+class _Plain:
+    """Makes plain values of unpickled ones, what is shared once and shared again.
+
+    A pickle of a few bytes can refer to itself without end, and name an array that it does not
+    hold: arrays and texts may have `room` bytes in all, those of the file.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._done: dict[int, Any] = {}
+        self._storages: set[int] = set()
+
+    def __call__(self, value: Any) -> Any:
+        if id(value) not in self._done:
+            self._done[id(value)] = _UNFINISHED
+            self._done[id(value)] = self._made(value)
+        if self._done[id(value)] is _UNFINISHED:
+            raise ValueError("it holds itself")
+        return self._done[id(value)]
+
+    def _made(self, value: Any) -> Any:
+        if isinstance(value, argparse.Namespace):
+            return self(vars(value))
+        if isinstance(value, Mapping):
+            return {key: self(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)([self(item) for item in value])
+        self._take(value)
+        if isinstance(value, np.ndarray):
+            return torch.from_numpy(value)
+        return value.item() if isinstance(value, np.generic) else value
+
+    def _take(self, value: Any) -> None:
+        if isinstance(value, Tensor):
+            storage = value.untyped_storage()
+            new = storage.data_ptr() not in self._storages
+            self._storages.add(storage.data_ptr())
+            self._room -= storage.nbytes() if new else 0
+        elif isinstance(value, np.ndarray):
+            self._room -= value.nbytes
+        elif isinstance(value, str | bytes | bytearray):
+            self._room -= len(value)
+        if self._room < 0:
+            raise ValueError("its values take more bytes than it has")
 
 
 def refused(path: Path, error: Exception) -> str:
@@ -79,7 +146,7 @@ def _wants(path: Path, error: Exception) -> str:
 
 def _is_cut_short(path: Path) -> bool:
     # a name cut in two looks like a wish for code; pickletools reads opcodes without running them
-    if zipfile.is_zipfile(path):
+    if is_zip(path):
         return False
     with path.open("rb") as file:
         try:
@@ -100,17 +167,3 @@ def _unpickler_says(error: Exception) -> str:
         re.M,
     )
     return cause.group(1) if cause else first_line(error)
-
-
-def damaged(path: Path, error: Exception) -> str:
-    """Say in one line that `path` is no complete weights file."""
-    size = path.stat().st_size if path.is_file() else 0
-    return (
-        f"{path}: expected a complete weights file, found a truncated or foreign one of {size} "
-        f"bytes ({first_line(error)}); download it again"
-    )
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its type where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -10,12 +10,12 @@ worker on such a machine, and fewer where several teachers share the decoding.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import open_clip
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +23,7 @@ from rich.table import Table
 from pipeline.commands import prepare_command
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
-from pipeline.errors import UserError, exit_on_user_error
+from pipeline.errors import exit_on_user_error
 from pipeline.shards import INDEX, read_index, read_shard
 from pipeline.store.layout import Layout
 from pipeline.unknown_name import unknown_name
@@ -34,6 +34,7 @@ from stage1_extract.pairs import select_extractions
 from stage1_extract.shared_views import Sample
 from stage1_extract.tar_task import tar_features
 from stage1_extract.teachers import Card, cards
+from stage1_extract.teachers.arch_file import Size, read_arch
 from stage1_extract.teachers.protocol import find_card
 
 MEASURED_SECONDS = 10.0
@@ -117,7 +118,8 @@ def card_of(teacher: str, arch: str) -> Card:
     if not offered:
         raise unknown_name("teacher", teacher, {card.name for card in cards()})
     if arch.endswith(".json"):
-        return replace(offered[0], arch=arch, dim=_described_dim(arch) or offered[0].dim)
+        described = read_arch(Path(arch), AnyArch)
+        return replace(offered[0], arch=arch, dim=described.dim or offered[0].dim)
     if offered[0].dim:
         return find_card(offered, arch)
     config = open_clip.get_model_config(arch.removeprefix("clip:"))
@@ -126,12 +128,11 @@ def card_of(teacher: str, arch: str) -> Card:
     return replace(offered[0], arch=arch, dim=config["embed_dim"])
 
 
-def _described_dim(arch: str) -> int | None:
-    """The width that a JSON file gives its architecture; None where it leaves it as published."""
-    try:
-        return json.loads(Path(arch).read_text()).get("dim")
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{arch}: expected a JSON file of an architecture ({error})") from None
+class AnyArch(msgspec.Struct):
+    """What the plan asks of a file that describes an architecture."""
+
+    dim: Size | None = None
+    """Width of the feature; None where it is as published."""
 
 
 def measured_rate(extraction: Extraction) -> float:

@@ -8,6 +8,7 @@ Projectors, if saved, lie in the same file under `projectors.`; the encoder work
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -17,12 +18,14 @@ from torch import Tensor, nn
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
 from pipeline.identity import differences
-from pipeline.weights import load_checkpoint
+from pipeline.small_files import read_json
+from pipeline.weights import load_checkpoint, refuse_non_finite
 from stage2_train.projectors import FeatureProjectors
 
 FORMAT = 2
 TENSORS, CARD = "student.safetensors", "student.json"
 _PROJECTORS = "projectors."
+_MEND = "train it or copy it again"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ def read_card(folder: Path) -> StudentCard:
     """Read and check student.json; raises UserError naming it."""
     path = folder / CARD
     try:
-        raw = msgspec.json.decode(path.read_bytes(), type=dict)
+        raw = read_json(path, dict[str, Any], _MEND)
         if raw.get("format") != FORMAT:
             raise UserError(
                 f"{path}: expected layout version {FORMAT}, found {raw.get('format')}; "
@@ -78,8 +81,8 @@ def read_card(folder: Path) -> StudentCard:
             f"{path}: no such file; expected the folder of a trained student, such as "
             "runs/demo/student (python -m stage2_train writes it)"
         ) from None
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path}: not a student's description: {error}") from None
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: {error}; {_MEND}") from None
 
 
 def fill(parameters: Mapping[str, nn.Parameter], folder: Path) -> None:
@@ -110,7 +113,7 @@ def _fill(
     parameters: Mapping[str, nn.Parameter], folder: Path, wanted: Callable[[str], bool]
 ) -> None:
     path = folder / TENSORS
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path}: no such file, though {CARD} is there; train or copy it again")
     tensors = {name: t for name, t in load_checkpoint(path).items() if wanted(name)}
     for name in sorted(parameters.keys() | tensors.keys()):
@@ -123,6 +126,7 @@ def _fill(
                 f"{path}: '{name}': expected {expected}, found {found}; "
                 "the file is of another architecture or config"
             )
+    refuse_non_finite(tensors, path)
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[name])

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -10,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from ruamel.yaml import YAML, YAMLError
 
 from pipeline.commands import use_params_file
 from pipeline.config.params import Params
+from pipeline.config.yaml_document import LARGEST, parse_yaml
 from pipeline.errors import UserError
+from pipeline.small_files import read_small
+
+_NO_NAME = re.compile("[\x00\ud800-\udfff]")
+_MEND = "name a params file with --params FILE"
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:
@@ -25,14 +30,16 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     """
     path = Path(path)
     try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text())
+        raw = parse_yaml(read_small(path, _MEND, LARGEST).decode())
     except FileNotFoundError:
-        raise UserError(f"{path}: no such params file; name one with --params FILE") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a readable text file ({error})") from None
-    except (YAMLError, RecursionError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    for problem in chain(_undeclared(Params, raw, ""), _not_finite(raw, "")):
+        raise UserError(f"{path}: no such params file; {_MEND}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a text in UTF-8 ({error}); {_MEND}") from None
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    for problem in chain(_unusable(raw, ""), _undeclared(Params, raw, "")):
         raise UserError(f"{path}: {problem}")
     try:
         params = msgspec.convert(raw, Params)
@@ -62,16 +69,24 @@ def _undeclared(declared: Any, value: Any, where: str) -> Iterator[str]:
         yield f"'{where.rstrip('.')}' is {value!r}; expected one of {choices}"
 
 
-def _not_finite(value: Any, where: str) -> Iterator[str]:
-    """Name every .nan and .inf: no bound that a setting is checked against would catch them."""
+def _unusable(value: Any, where: str) -> Iterator[str]:
+    """Name every .nan and .inf, which no bound that a setting is checked against would catch,
+    every integer that no array could hold, and every text that no file name could."""
     if isinstance(value, Mapping):
         for key, child in value.items():
-            yield from _not_finite(child, f"{where}.{key}" if where else str(key))
+            if not isinstance(key, str):
+                yield f"'{where}' has a key that is no text"
+            else:
+                yield from _unusable(child, f"{where}.{key}" if where else key)
     elif isinstance(value, list):
         for place, child in enumerate(value):
-            yield from _not_finite(child, f"{where}[{place}]")
+            yield from _unusable(child, f"{where}[{place}]")
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"'{where}' is {value}; expected a finite number"
+    elif isinstance(value, int) and value.bit_length() > 63:
+        yield f"'{where}' has {value.bit_length()} bits; expected an integer of 64 or less"
+    elif isinstance(value, str) and _NO_NAME.search(value):
+        yield f"'{where}' is {value!r}; expected text without such characters"
 
 
 def _dataclass_alternative(declared: Any) -> Any:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.unpickling import damaged
-from pipeline.weights import first_difference, load_checkpoint, strip_prefix
+from pipeline.weights import first_difference, load_checkpoint, unwrapped
 
 _POSITIONS = ("positional_embedding", "pos_embed")
 
@@ -69,9 +69,13 @@ def difference(arch: str, path: Path) -> str | None:
         model = open_clip.create_model(
             arch, device="meta", load_weights=False, pretrained_image=False, pretrained_text=False
         )
-    return first_difference(model, _tensors(path))
+    tensors = _tensors(path)
+    different = first_difference(model, tensors)
+    if different is None and not any(name in load_checkpoint(path) for name in tensors):
+        return "its tensors' names begin with the name of a wrapper; take that off"
+    return different
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     content = load_checkpoint(path)
-    return strip_prefix(content.get("state_dict", content), "module.")
+    return unwrapped(content.get("state_dict", content))

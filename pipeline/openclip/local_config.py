@@ -15,6 +15,7 @@ from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
 from pipeline.errors import UserError
 from pipeline.openclip.files import DIR_CONFIG
+from pipeline.small_files import read_json
 
 MAX_BYTES = 1 << 20
 LARGEST = 1 << 20
@@ -68,12 +69,15 @@ def read_config(folder: Path) -> LocalConfig:
     Raises:
         UserError: not there, no JSON, or without a usable model_cfg or preprocess_cfg.
     """
-    path = folder / DIR_CONFIG
+    path, mend = folder / DIR_CONFIG, "expected JSON with the keys model_cfg and preprocess_cfg"
     try:
-        content = msgspec.json.decode(_bounded(path), type=_Content)
+        content = read_json(path, _Content, mend, MAX_BYTES)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {mend}") from None
+    try:
         msgspec.convert(content.preprocess_cfg, _Preprocess)
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: expected JSON with the key model_cfg ({error})") from error
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: preprocess_cfg: {error}") from None
     return LocalConfig(path, content.model_cfg, content.preprocess_cfg)
 
 
@@ -92,12 +96,6 @@ class _Preprocess(msgspec.Struct, forbid_unknown_fields=True):
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     resize_mode: Literal["shortest", "longest", "squash"] = "shortest"
     fill_color: int = 0
-
-
-def _bounded(path: Path) -> bytes:
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"no plain file of at most {MAX_BYTES} bytes")
-    return path.read_bytes()
 
 
 def _problems(config: LocalConfig) -> Iterator[str]:

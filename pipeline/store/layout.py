@@ -21,8 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import commands
+from pipeline.errors import UserError
 from pipeline.places import place, remove
 from pipeline.store.atomic import write_atomically
+from pipeline.store.provenance import FILE as PROVENANCE
 from pipeline.store.provenance import Provenance
 from pipeline.store.zarr_files import group_files
 
@@ -36,6 +38,9 @@ VERSION = 2
 """Of what is said above; part of a store's recipe, so that stores of other versions are refused."""
 BLOCK = "views_per_shard"
 """Where the provenance's notes say how many views a block has."""
+DTYPES = ("float16", "int8")
+LARGEST = 1 << 20
+"""Rows of a shard, views of a block, numbers of a feature."""
 _INDEX_ENTRY, _INDEX_CHECKSUM = 16, 4
 """Bytes of a Zarr shard's index: offset and length of each inner chunk, then a crc32c."""
 
@@ -54,12 +59,27 @@ class Layout:
     """Of the features: `float16` or `int8`."""
 
     @classmethod
-    def of(cls, provenance: Provenance) -> "Layout":
-        """The layout that a store's provenance tells of."""
-        storage = provenance.determines["storage"]
-        return cls(
-            storage["rows_per_shard"], provenance.notes[BLOCK], storage["dim"], storage["dtype"]
-        )
+    def of(cls, provenance: Provenance, store: Path) -> "Layout":
+        """The layout that a store's provenance tells of.
+
+        Raises:
+            UserError: it tells of none that can be.
+        """
+        try:
+            storage, views = provenance.determines["storage"], provenance.notes[BLOCK]
+            layout = cls(storage["rows_per_shard"], views, storage["dim"], storage["dtype"])
+            possible = layout.dtype in DTYPES and all(
+                type(size) is int and 1 <= size <= LARGEST
+                for size in (layout.rows, layout.views, layout.dim)
+            )
+        except (KeyError, TypeError):
+            possible = False
+        if not possible:
+            raise UserError(
+                f"{store / PROVENANCE}: tells of no array that can be; delete {store} and run: "
+                f"{extract_command(store)}"
+            )
+        return layout
 
     @cached_property
     def dtypes(self) -> dict[str, str]:

@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 import xxhash
 
+from pipeline.errors import UserError
+from pipeline.small_files import read_json
 from pipeline.store.atomic import write_atomically
 from pipeline.store.layout import MARKERS, Layout, shard_file
 
@@ -50,8 +52,8 @@ def read_marker(store: Path, tar: str, block: int = 0) -> ShardMarker | None:
     """The shard's marker, or None where it is missing or damaged."""
     path = marker_path(store, tar, block)
     try:
-        marker = msgspec.json.decode(path.read_bytes(), type=ShardMarker)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        marker = read_json(path, ShardMarker, "extract this tar again")
+    except (FileNotFoundError, UserError):
         return None
     fits = marker == marker.sealed() and (marker.tar, marker.block) == (tar, block)
     return marker if fits else None
@@ -74,7 +76,8 @@ def drop_markers(store: Path, tars: set[str]) -> list[str]:
 def blocks_there(store: Path) -> int:
     """Blocks of views up to the last that has a marker."""
     endings = (path.stem.rpartition(".")[2] for path in (store / MARKERS).glob("*.json"))
-    return max((int(ending) + 1 for ending in endings if ending.isdecimal()), default=0)
+    numbers = (int(ending) for ending in endings if ending.isdecimal() and len(ending) < 5)
+    return max((number + 1 for number in numbers), default=0)
 
 
 def plane_checksum(plane: np.ndarray) -> str:

@@ -36,8 +36,10 @@ def _range(file: Path, start: int, size: int) -> bytes:
     if is_remote(file):
         url = cast(UPath, file)
         return cast(bytes, url.fs.cat_file(url.path, start=start, end=start + size))
-    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return os.pread(descriptor, size, start)
+        # Room for what is asked is made at once, and what is asked follows from other files
+        there = os.fstat(descriptor).st_size - start
+        return os.pread(descriptor, max(0, min(size, there)), start)
     finally:
         os.close(descriptor)

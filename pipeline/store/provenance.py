@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline.errors import UserError
 from pipeline.identity import differences, fingerprint
+from pipeline.small_files import read_json
 from pipeline.store.atomic import write_atomically
 
 FILE = "provenance.json"
@@ -46,18 +49,24 @@ class Provenance:
             UserError: missing, broken, or its fingerprint does not fit its own content.
         """
         path = store / FILE
+        mend_it = f"delete {store} and run: {mend}"
         try:
-            content = json.loads(path.read_bytes())
-            provenance = cls(determines=content["determines"], notes=content["notes"])
-            seal = fingerprint({"determines": provenance.determines, "notes": provenance.notes})
-            intact = (content["fingerprint"], content["seal"]) == (provenance.fingerprint, seal)
+            content = read_json(path, _Sealed, mend_it)
         except FileNotFoundError:
             raise UserError(f"{path}: no feature store there; run: {mend}") from None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            intact = False
-        if not intact:
+        provenance = cls(determines=content.determines, notes=content.notes)
+        seal = fingerprint({"determines": provenance.determines, "notes": provenance.notes})
+        if (content.fingerprint, content.seal) != (provenance.fingerprint, seal):
             raise UserError(
-                f"{path}: damaged, its fingerprint and seal do not fit its content; "
-                f"delete {store} and run: {mend}"
+                f"{path}: damaged, its fingerprint and seal do not fit its content; {mend_it}"
             )
         return provenance
+
+
+class _Sealed(msgspec.Struct):
+    """The file's content."""
+
+    determines: dict[str, Any]
+    notes: dict[str, Any]
+    fingerprint: str = ""
+    seal: str = ""

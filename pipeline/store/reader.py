@@ -82,7 +82,7 @@ class FeatureStore:
         if BLOCK not in self.provenance.notes:
             raise UserError(f"{path}: written by an older version; run: {self._extract}")
         self._compare(expected or {})
-        self.layout = Layout.of(self.provenance)
+        self.layout = Layout.of(self.provenance, path)
         self._markers: dict[tuple[int, int], ShardMarker] = {}
         self.views = max(1, blocks_there(path)) * self.layout.views
         """Views that some tar has; a plane that is missing says so when it is read."""
@@ -144,6 +144,8 @@ class FeatureStore:
             )
         if marker.fingerprint != self.provenance.fingerprint:
             raise self._damaged(where, "it belongs to another fingerprint")
+        if marker.tar_xxh3 == info.xxh3 and marker.rows != info.count:
+            raise self._damaged(where, f"it has {marker.rows} rows, the tar {info.count}")
         if marker.tar_xxh3 != info.xxh3:
             raise UserError(
                 f"{where}: the tar has changed since it was cached (xxh3 {marker.tar_xxh3}, "
@@ -162,7 +164,7 @@ class FeatureStore:
         except (OSError, ValueError) as error:
             raise self._damaged(file, f"unreadable ({error})") from None
         values = chunk[: marker.rows]
-        if plane_checksum(values) != marker.checksums[name][number]:
+        if [plane_checksum(values)] != marker.checksums.get(name, [])[number : number + 1]:
             raise self._damaged(file, f"view {number} does not fit its checksum")
         return values
 

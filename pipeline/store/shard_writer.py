@@ -52,7 +52,7 @@ class ShardWriter:
 
     def __init__(self, path: Path, provenance: Provenance, index: ShardIndex) -> None:
         self.path, self.provenance, self.index = path, provenance, index
-        self.layout = Layout.of(self._check_recipe())
+        self.layout = Layout.of(self._check_recipe(), path)
 
     def write(self, shard: int, data: ShardFeatures, block: int = 0) -> None:
         """Write one tar's features under one block of views, then its marker.

@@ -44,7 +44,7 @@ class StoreWriter(ShardWriter):
             _remove_partials(path)
             if not (path / PROVENANCE_FILE).exists():
                 replace(provenance, notes={**provenance.notes, BLOCK: views}).write(path)
-            layout = Layout.of(Provenance.read(path, extract_command(path)))
+            layout = Layout.of(Provenance.read(path, extract_command(path)), path)
             self.dropped = drop_markers(path, {info.name for info in index.shards})
             """Tars that were in the store and are no longer in the dataset."""
             self.blocks = layout.blocks(views)

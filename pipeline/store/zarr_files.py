@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.core.buffer.cpu import Buffer
 from zarr.storage import MemoryStore
 
 Files = dict[str, bytes]
@@ -48,12 +47,6 @@ def array_files(values: np.ndarray, attributes: Mapping[str, Any]) -> Files:
         attributes=dict(attributes), zarr_format=3,
     )  # fmt: skip
     return _bytes(files)
-
-
-def array_of(files: Files) -> zarr.Array:
-    """An array of these files; damaged ones make zarr raise nearly anything."""
-    store = MemoryStore({name: Buffer.from_bytes(data) for name, data in files.items()})
-    return zarr.open_array(store, mode="r", zarr_format=3)
 
 
 _PLAIN: dict[str, Any] = {"compressors": None, "filters": None}

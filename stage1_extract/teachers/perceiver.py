@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stage1_extract.teachers.arch_file import Depth, Size
+
 HIDDEN = 4
 """Width of a feed-forward's hidden layer over that of the latents."""
 
@@ -20,17 +22,17 @@ HIDDEN = 4
 class PerceiverArch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sizes of a Perceiver; the defaults are those of ViT-Lens-L's point clouds."""
 
-    depth: int = 4
+    depth: Depth = 4
     """Layers: one look at the tokens each."""
-    self_per_cross: int = 1
+    self_per_cross: Depth = 1
     """Self-attentions among the latents after each look."""
-    latents: int = 256
+    latents: Size = 256
     """Tokens that come out; as many as the ViT has patch positions."""
-    cross_heads: int = 1
+    cross_heads: Size = 1
     """Attention heads of a look."""
-    latent_heads: int = 16
+    latent_heads: Size = 16
     """Attention heads among the latents."""
-    head_dim: int = 64
+    head_dim: Size = 64
     """Width of any head."""
 
 

@@ -10,6 +10,7 @@ import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from stage1_extract.teachers.arch_file import Depth, Size
 from stage1_extract.teachers.mini_pointnet import MiniPointNet
 from stage1_extract.teachers.point_grouping import group_points
 
@@ -19,21 +20,21 @@ POSITION_HIDDEN = 128
 class PointBertArch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sizes of a Point-BERT; the defaults are ULIP-1's."""
 
-    width: int = 384
+    width: Size = 384
     """Width of the transformer."""
-    depth: int = 12
+    depth: Depth = 12
     """Number of blocks."""
-    heads: int = 6
+    heads: Size = 6
     """Attention heads."""
-    groups: int = 512
+    groups: Size = 512
     """Patches, each around one farthest-point centre."""
-    group_size: int = 32
+    group_size: Size = 32
     """Points in a patch."""
-    group_dim: int = 256
+    group_dim: Size = 256
     """Width of the mini-PointNet's token, before it is brought to `width`."""
-    channels: int = 3
+    channels: Size = 3
     """Channels of a point: 3 (xyz) or 6 (xyz and rgb in 0..1)."""
-    dim: int = 512
+    dim: Size = 512
     """Width of the joint space."""
     drop_path: float = 0.1
     """Stochastic depth of the last block while training, growing linearly from 0."""

@@ -15,7 +15,7 @@ from timm.layers import Attention, Mlp
 from torch import Tensor, nn
 
 from pipeline.openclip import load_openclip
-from pipeline.weights import load_checkpoint, load_state, nested, strip_prefix
+from pipeline.weights import load_checkpoint, load_state, nested
 from stage1_extract.teachers.mini_pointnet import MiniPointNet
 from stage1_extract.teachers.point_bert import position_mlp
 from stage1_extract.teachers.point_grouping import farthest_points, group_points
@@ -172,7 +172,7 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
     """Load ReCon's official zero-shot checkpoint."""
     card = find_card(CARDS, arch)
     path = published_file(card, weights)
-    tensors = strip_prefix(nested(load_checkpoint(path), "base_model", path), "module.")
+    tensors = nested(load_checkpoint(path), "base_model", path)
     with torch.device("meta"):
         model = ReConZeroShot()
     load_state(model, tensors, path, IGNORED)

@@ -13,7 +13,8 @@ from open_clip.transformer import QuickGELU, TextTransformer
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.openclip.tokenizer import readable_merges
+from pipeline.small_files import check_gzip
+from stage1_extract.teachers.arch_file import Depth, Size
 
 BATCH = 256
 TEXT_KEYS = (
@@ -29,15 +30,15 @@ TEXT_KEYS = (
 class SlipTextArch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sizes of the text tower; the defaults are SLIP's ViT-B ones."""
 
-    width: int = 512
+    width: Size = 512
     """Width of the transformer."""
-    layers: int = 12
+    layers: Depth = 12
     """Number of blocks."""
-    heads: int = 8
+    heads: Size = 8
     """Attention heads."""
-    context_length: int = 77
+    context_length: Size = 77
     """Token ids of a prompt, start and end included."""
-    vocab_size: int = 49408
+    vocab_size: Size = 49408
     """Entries of the token embedding."""
     quick_gelu: bool = True
     """x * sigmoid(1.702 x), as SLIP and OpenAI's CLIP; False for the exact GELU."""
@@ -112,13 +113,13 @@ def encode_prompts(
 def _merges_file(arch: SlipTextArch, arch_file: Path | None) -> Path | None:
     if arch.bpe_path is None:
         return None
-    return arch_file.parent / arch.bpe_path if arch_file else Path(arch.bpe_path)
+    path = arch_file.parent / arch.bpe_path if arch_file else Path(arch.bpe_path)
+    check_gzip(path, "expected the gzipped merges of bpe_path")
+    return path
 
 
 def _bpe(arch: SlipTextArch, merges: Path | None) -> SimpleTokenizer:
-    tokenizer = (
-        SimpleTokenizer(bpe_path=str(readable_merges(merges))) if merges else SimpleTokenizer()
-    )
+    tokenizer = SimpleTokenizer(bpe_path=str(merges)) if merges else SimpleTokenizer()
     if tokenizer.vocab_size > arch.vocab_size:
         raise UserError(
             f"the tokenizer knows {tokenizer.vocab_size} tokens, the text tower {arch.vocab_size}; "

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from open_clip.transformer import TextTransformer
@@ -16,8 +15,8 @@ from pipeline.weights import (
     load_checkpoint,
     load_state,
     nested,
-    strip_prefix,
 )
+from stage1_extract.teachers.arch_file import read_arch
 from stage1_extract.teachers.point_bert import PointBertArch, UlipPointEncoder
 from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 from stage1_extract.teachers.slip_text import (
@@ -118,7 +117,7 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
     """Load an official ULIP file; `arch` is a name, or a JSON file of the fields of `UlipArch`."""
     card, sizes, arch_file = _describe(arch)
     path = published_file(card, weights)
-    tensors = strip_prefix(nested(load_checkpoint(path), "state_dict", path), "module.")
+    tensors = nested(load_checkpoint(path), "state_dict", path)
     tower, tokenizer = None, None
     if sizes.text is not None:
         names = [name for name in tensors if name.split(".")[0] in TEXT_KEYS]
@@ -149,10 +148,7 @@ def _describe(arch: str) -> tuple[Card, UlipArch, Path | None]:
     if not arch.endswith(".json"):
         return find_card(CARDS, arch), ARCHS[arch], None
     path = Path(arch)
-    try:
-        sizes = msgspec.json.decode(path.read_bytes(), type=UlipArch)
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise UserError(f"{arch}: expected JSON with the fields of UlipArch ({error})") from error
+    sizes = read_arch(path, UlipArch)
     text_space = "the text tower in the same file" if sizes.text else None
     if sizes.text_openclip:
         text_space = " ".join(("open_clip", *sizes.text_openclip))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from open_clip.transformer import TextTransformer
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.views.audio import AudioView
-from pipeline.weights import Ignored, load_checkpoint, load_state, nested, strip_prefix
+from pipeline.weights import Ignored, load_checkpoint, load_state, nested
 from stage1_extract.teachers import filterbank
 from stage1_extract.teachers import vitlens_preprocess as constants
+from stage1_extract.teachers.arch_file import read_arch
 from stage1_extract.teachers.clip_text import ClipTextArch, ClipTokenizer
 from stage1_extract.teachers.perceiver import PerceiverArch
 from stage1_extract.teachers.protocol import (
@@ -165,7 +165,7 @@ def load(arch: str, weights: str | None, device: str) -> Teacher:
     """
     card, sizes, arch_file = _describe(arch)
     path = published_file(card, weights)
-    tensors = strip_prefix(nested(load_checkpoint(path), "state_dict", path), "module.")
+    tensors = nested(load_checkpoint(path), "state_dict", path)
     with torch.device("meta"):
         tower, text = LensTower(sizes), build_slip_text(sizes.text, sizes.dim)
     _load_towers(tower, text, tensors, TOWER_OF[type(sizes.lens)], path)
@@ -229,12 +229,7 @@ def _describe(arch: str) -> tuple[Card, VitLensArch, Path | None]:
     if not arch.endswith(".json"):
         return find_card(CARDS, arch), ARCHS[arch], None
     path = Path(arch)
-    try:
-        sizes = msgspec.json.decode(path.read_bytes(), type=VitLensArch)
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise UserError(
-            f"{arch}: expected JSON with the fields of VitLensArch ({error})"
-        ) from error
+    sizes = read_arch(path, VitLensArch)
     card = replace(
         find_card(CARDS, f"vitlens-l-{TOWER_OF[type(sizes.lens)]}"),
         arch=arch,

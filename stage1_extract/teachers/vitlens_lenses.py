@@ -10,6 +10,7 @@ import torch
 from open_clip.transformer import LayerNorm, QuickGELU, Transformer
 from torch import Tensor, nn
 
+from stage1_extract.teachers.arch_file import Depth, Ratio, Size
 from stage1_extract.teachers.mini_pointnet import MiniPointNet
 from stage1_extract.teachers.perceiver import Perceiver, PerceiverArch
 from stage1_extract.teachers.point_bert import position_mlp
@@ -26,15 +27,15 @@ class PointLens(
 ):
     """Clouds [N, 3] become tokens of local patches."""
 
-    points: int = 8192
+    points: Size = 8192
     """Points of a cloud; larger clouds are sampled down to it."""
-    groups: int = 512
+    groups: Size = 512
     """Patches, each around one farthest-point centre."""
-    group_size: int = 32
+    group_size: Size = 32
     """Points in a patch."""
-    group_dim: int = 256
+    group_dim: Size = 256
     """Width of the mini-PointNet's token, before it is brought to `width`."""
-    width: int = 384
+    width: Size = 384
     """Width of a token."""
 
     @property
@@ -53,9 +54,9 @@ class DepthLens(
 ):
     """Disparity maps [1, S, S] become tokens of square patches, as wide as the ViT."""
 
-    image_size: int = 224
+    image_size: Size = 224
     """Side S, in pixels."""
-    patch_size: int = 14
+    patch_size: Size = 14
     """Side of a patch, in pixels."""
 
     @property
@@ -74,13 +75,13 @@ class AudioLens(
 ):
     """Filterbanks [frames, mels] become tokens of overlapping square patches, wide as the ViT."""
 
-    frames: int = 512
+    frames: Size = 512
     """Frames of 10 ms, padding included."""
-    mels: int = 128
+    mels: Size = 128
     """Mel bins."""
-    patch_size: int = 14
+    patch_size: Size = 14
     """Side of a patch, in bins and in frames."""
-    stride: int = 10
+    stride: Size = 10
     """From one patch to the next, in bins and in frames."""
 
     @property
@@ -99,15 +100,15 @@ class LensArch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The adapter's sizes; its `modality` says which."""
     perceiver: PerceiverArch | None = None
     """Sizes of the Perceiver; without one the adapter's tokens enter the ViT as they are."""
-    width: int = 1024
+    width: Size = 1024
     """Width of the ViT."""
-    layers: int = 24
+    layers: Depth = 24
     """Blocks of the ViT."""
-    heads: int = 16
+    heads: Size = 16
     """Attention heads of the ViT."""
-    mlp_ratio: float = 4.0
+    mlp_ratio: Ratio = 4.0
     """Width of a block's hidden layer over the ViT's."""
-    dim: int = 768
+    dim: Size = 768
     """Width of the joint space."""
     quick_gelu: bool = False
     """The ViT's x * sigmoid(1.702 x), as OpenAI's CLIP has it; False for the exact GELU."""

@@ -128,7 +128,7 @@ def test_a_name_that_points_nowhere_is_refused(
         (b"seed: [1", "not valid YAML"),
         (b"seed: 1\nseed: 2\n", "duplicate key"),
         (b"!!python/object/apply:os.system [ls]", "not valid YAML"),
-        (b"\xff\xfe\x00\x01", "not a readable text file"),
+        (b"\xff\xfe\x00\x01", "not a text in UTF-8"),
         (b"", "Expected `object`, got `null`"),
         (b"- seed", "Expected `object`, got `array`"),
         (b"a: " + b"[" * 1200, "not valid YAML"),
@@ -160,7 +160,7 @@ def test_the_students_sizes_are_the_views(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone.yaml: no such params file; .* --params FILE"):
         load_params(tmp_path / "gone.yaml")
-    with pytest.raises(UserError, match="not a readable text file"):
+    with pytest.raises(UserError, match="expected a regular file, found a folder"):
         load_params(tmp_path)
 
 

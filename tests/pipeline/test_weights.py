@@ -25,7 +25,7 @@ from pipeline.weights import (
     load_state,
     nested,
     resolve_weights,
-    strip_prefix,
+    unwrapped,
 )
 
 
@@ -207,6 +207,5 @@ def test_a_module_on_meta_gets_its_own_float32_tensors():
 def test_prefix_and_hash(tmp_path):
     (tmp_path / "f").write_bytes(b"abc")
     assert file_sha256(tmp_path / "f").startswith("ba7816bf")
-    assert list(strip_prefix({"module.a": torch.ones(1), "b": torch.ones(1)}, "module.")) == list(
-        "ab"
-    )
+    wrapped = ("module.module.a", "_orig_mod.b", "module._orig_mod.module.c", "d.module.e")
+    assert list(unwrapped(dict.fromkeys(wrapped, torch.ones(1)))) == ["a", "b", "c", "d.module.e"]

@@ -212,8 +212,8 @@ def edit_json(folder: Path, change: Callable[[dict], object]) -> None:
     ("damage", "message"),
     [
         (lambda f: (f / "student.json").unlink(), r"student.json: no such file"),
-        (lambda f: (f / "student.json").write_text("{"), r"student.json: not a student's"),
-        (lambda f: (f / "student.json").write_text("[]"), r"student.json: not a student's"),
+        (lambda f: (f / "student.json").write_text("{"), r"student.json: .*truncated; train it"),
+        (lambda f: (f / "student.json").write_text("[]"), r"student.json: .*got `array`; train it"),
         (lambda f: edit_json(f, lambda c: c.update(format=9)), "layout version 2, found 9"),
         (lambda f: edit_json(f, lambda c: c["config"].update(top_k=9)), "top_k must be from 1"),
         (lambda f: edit_json(f, lambda c: c["config"].update(rank="x")), "student.json: .*rank"),

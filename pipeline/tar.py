@@ -1,0 +1,138 @@
+"""The plain files of an uncompressed tar, one after the other, in no more memory than each needs.
+
+Reads what POSIX (ustar, pax) and GNU writers make of plain files and folders, and refuses links,
+devices and sparse files. Python's tarfile keeps every header, recurses into chains of them, and
+matches their text with expressions that a made-up header holds up for minutes.
+
+Format: POSIX.1-2017, pax, and the GNU tar manual, "Basic Tar Format".
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+from zlib import adler32
+
+BLOCK = 512
+LONGEST_EXTENSION = 1 << 16
+"""Bytes of what precedes an entry that does not fit its header; paths have 4,096 or less."""
+MOST_EXTENSIONS = 4
+"""Of them before one entry: a name and a link's target, in the manner of pax or of GNU."""
+_FILE, _OLD_FILE, _CONTIGUOUS, _FOLDER = b"0", b"\0", b"7", b"5"
+_PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
+_PATH, _SIZE, _SPARSE = b"path", b"size", b"GNU.sparse."
+_CHECKSUM = slice(148, 156)
+
+
+class TarError(ValueError):
+    """What is no tar of plain files; the text says why."""
+
+
+def plain_files(file: BinaryIO, size: int) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of the files in a tar of `size` bytes, in order; folders are passed over.
+
+    Raises:
+        TarError: a damaged header, an entry beyond the tar's end, or one that is no plain file.
+        OSError: the file cannot be read.
+    """
+    told: dict[bytes, bytes] = {}
+    extensions, left = 0, size
+    while (header := file.read(BLOCK)).strip(b"\0"):
+        if not is_header(header):
+            raise TarError("a damaged header")
+        left, kind = left - BLOCK, header[156:157]
+        if kind in (_PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK):
+            extensions += 1
+            length = _within(_number(header[124:136]), left)
+            if extensions > MOST_EXTENSIONS or length > LONGEST_EXTENSION:
+                raise TarError("more about a file's name than any file has")
+            told |= _extension(kind, _content(file, length))
+        else:
+            name = _name(header, told)
+            is_folder = kind == _FOLDER or (kind == _OLD_FILE and name.endswith("/"))
+            length = 0 if is_folder else _within(_length(header, told), left)
+            if kind in (_FILE, _OLD_FILE, _CONTIGUOUS) and not is_folder:
+                yield name, _content(file, length)
+            elif not is_folder:
+                raise TarError(f"'{name}' is no plain file")
+            told, extensions = {}, 0
+        left -= length + -length % BLOCK
+
+
+def is_header(block: bytes) -> bool:
+    """Whether a block is an entry's header, by its own checksum."""
+    if len(block) != BLOCK:
+        return False
+    # The sum of the bytes: adler32's lower half keeps it of up to 256 of them
+    halves = adler32(block[:256]), adler32(block[256:])
+    blank = 8 * ord(" ") - sum(block[_CHECKSUM])
+    try:
+        return sum(half & 0xFFFF for half in halves) - 2 + blank == _number(block[_CHECKSUM])
+    except TarError:
+        return False
+
+
+def _content(file: BinaryIO, length: int) -> bytes:
+    data = file.read(length)
+    if len(data) != length:
+        raise TarError("it ends within an entry")
+    file.read(-length % BLOCK)
+    return data
+
+
+def _within(length: int, left: int) -> int:
+    if not 0 <= length <= left:
+        raise TarError(f"an entry of {length} bytes, {left} before the tar's end")
+    return length
+
+
+def _length(header: bytes, told: dict[bytes, bytes]) -> int:
+    if _SIZE not in told:
+        return _number(header[124:136])
+    digits = told[_SIZE]
+    if not digits.isdigit() or len(digits) > 20:
+        raise TarError("a damaged size")
+    return int(digits)
+
+
+def _number(field: bytes) -> int:
+    """Octal digits, or GNU's big-endian number behind a set bit."""
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    try:
+        return int(field.strip(b" \0") or b"0", 8)
+    except ValueError:
+        raise TarError("a damaged number") from None
+
+
+def _name(header: bytes, told: dict[bytes, bytes]) -> str:
+    name = told.get(_PATH)
+    if name is None:
+        name = header[:100].split(b"\0", 1)[0]
+        prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == b"ustar\0" else b""
+        name = prefix + b"/" + name if prefix else name
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        raise TarError(f"{name[:40]!r} is no name in UTF-8") from None
+
+
+def _extension(kind: bytes, data: bytes) -> dict[bytes, bytes]:
+    """What is told of the entry that follows; a link's target and global settings are not used."""
+    if kind == _LONG_NAME:
+        return {_PATH: data.split(b"\0", 1)[0]}
+    return dict(_pax_records(data)) if kind == _PAX else {}
+
+
+def _pax_records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Records of the form `LENGTH KEY=VALUE`, a line each, whose length counts all of it."""
+    start = 0
+    while start < len(data):
+        space = data.find(b" ", start, start + 8)
+        digits = data[start:space]
+        stop = start + int(digits) if space > start and digits.isdigit() else 0
+        key, equals, value = data[space + 1 : stop - 1].partition(b"=")
+        if not equals or stop > len(data) or data[stop - 1] != ord("\n"):
+            raise TarError("a damaged pax header")
+        if key.startswith(_SPARSE):
+            raise TarError("a sparse file is no plain file")
+        yield key, value
+        start = stop
