@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.zeroshot import score
+from pipeline.atomic import write_atomically
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.store.atomic import write_atomically
 from stage2_train.allocator import keep_freed_memory
 from stage2_train.cores import spare_cores
 from stage2_train.student import Student

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
+from pipeline.atomic import replacing
 from pipeline.errors import UserError
 
 LEGACY_PICKLES = 5
@@ -32,9 +33,8 @@ def convert(source: Path, target: Path) -> None:
         ) from error
     except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         raise UserError(damaged(source, error)) from error
-    partial = target.with_name(target.name + ".partial")
-    torch.save(_plain(checkpoint), partial)
-    partial.replace(target)
+    with replacing(target) as file:
+        torch.save(_plain(checkpoint), file)
 
 
 def _harmless_types() -> list[Any]:

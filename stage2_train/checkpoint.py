@@ -26,9 +26,9 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
+from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
 from pipeline.shards import file_hash
-from pipeline.store.layout import write_atomically
 from stage2_train.order import Cursor
 from stage2_train.ranks import Ranks
 

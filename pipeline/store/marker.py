@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import xxhash
 
-from pipeline.store.atomic import write_atomically
+from pipeline.atomic import write_atomically
 from pipeline.store.layout import MARKERS, Layout, shard_file
 
 

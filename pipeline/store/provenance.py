@@ -7,8 +7,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
-from pipeline.store.atomic import write_atomically
 
 FILE = "provenance.json"
 

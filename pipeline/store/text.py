@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
+from pipeline.atomic import write_atomically
 from pipeline.places import remove
-from pipeline.store.atomic import write_atomically
 from pipeline.store.layout import TEXT
 from pipeline.store.zarr_files import array_files, array_of
 
