@@ -85,9 +85,17 @@ class Checkpoints:
         self.folder = out / "checkpoints" / recipe_fingerprint(recipe)
         self._keep_every, self._ranks = keep_every, Ranks.current()
 
+    def folder_of(self, step: int) -> Path:
+        """Folder of the checkpoint behind a step."""
+        return self.folder / f"step-{step:08d}"
+
+    def others(self) -> list[Path]:
+        """Folders of other recipes whose trainings of this run are not finished."""
+        return sorted({step.parent for step in self.folder.parent.glob("*/step-*")} - {self.folder})
+
     def save(self, tensors: Mapping[str, Tensor], progress: Progress) -> None:
         """Write a checkpoint whole or not at all, then drop those that are not to be kept."""
-        final = self.folder / f"step-{progress.step:08d}"
+        final = self.folder_of(progress.step)
         partial = final.with_name(final.name + ".partial")
         if self._ranks.first:
             shutil.rmtree(partial, ignore_errors=True)
@@ -107,7 +115,7 @@ class Checkpoints:
         progress = self._ranks.from_first(self.latest() if self._ranks.first else None)
         if progress is not None:
             state = _with_generators(tensors)
-            folder = self.folder / f"step-{progress.step:08d}"
+            folder = self.folder_of(progress.step)
             with _quiet(folder):
                 dcp.load(state, storage_reader=dcp.FileSystemReader(folder))
             _set_generators(state)

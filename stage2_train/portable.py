@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from pipeline.atomic import replacing
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
 from pipeline.weights import file_sha256, load_checkpoint
@@ -45,7 +46,7 @@ def write(
     clip_weights: Path,
     projectors: FeatureProjectors | None,
 ) -> None:
-    """Write both files, each whole or not at all."""
+    """Write both files, or where one cannot be written neither."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in trainable.items()}
     if projectors is not None:
         heads = projectors.heads.state_dict()
@@ -56,9 +57,9 @@ def write(
         clip_sha256=file_sha256(clip_weights),
         teachers={} if projectors is None else projectors.dims,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(folder / TENSORS, save(tensors))
-    _write_whole(folder / CARD, msgspec.json.format(msgspec.json.encode(card), indent=2))
+    with replacing(folder / TENSORS) as tensor_file, replacing(folder / CARD) as card_file:
+        tensor_file.write(save(tensors))
+        card_file.write(msgspec.json.format(msgspec.json.encode(card), indent=2))
 
 
 def read_card(folder: Path) -> StudentCard:
@@ -125,9 +126,3 @@ def _fill(
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[name])
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
