@@ -14,6 +14,7 @@ from itertools import product
 
 from pipeline.config import load_params
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.interruption import keeping
 from pipeline.store.marker import marker_path
 from stage1_extract.extraction import Extraction
 from stage1_extract.extractor import Extractor
@@ -53,15 +54,16 @@ def main() -> None:
     params = load_params(arguments.params)
     names = select_extractions(params, [arguments.teacher], arguments.source)
     verdicts, extractor = [], Extractor(params)
-    for name in names:
-        extraction = extractor.extraction(name)
-        verdict = verify(extraction, arguments.rows)
-        if verdict.bad and arguments.repair:
-            print(_report(extraction, verdict) + "; repairing")
-            repair(extraction, verdict)
+    with keeping("tars that were extracted again are kept"):
+        for name in names:
+            extraction = extractor.extraction(name)
             verdict = verify(extraction, arguments.rows)
-        print(_report(extraction, verdict))
-        verdicts.append(verdict)
+            if verdict.bad and arguments.repair:
+                print(_report(extraction, verdict) + "; repairing")
+                repair(extraction, verdict)
+                verdict = verify(extraction, arguments.rows)
+            print(_report(extraction, verdict))
+            verdicts.append(verdict)
     sys.exit(0 if all(verdict.good for verdict in verdicts) else 1)
 
 
