@@ -2,33 +2,37 @@
 
     python -m eval.ablate --without ulip-objects --benchmark points --seeds 0 1 2
 
-Trains both variants for every seed under <train.out>/../ablate/, scores them zero-shot, prints mean
-and spread, and writes ablate.json there. When it is run again, finished trainings are not repeated
-and one that was cut short is resumed.
+Trains both variants for every seed under <train.out>/../ablate/RECIPE/, scores them zero-shot,
+prints mean and spread, and writes ablate.json there. When it is run again, finished trainings are
+not repeated and one that was cut short is resumed. RECIPE is a fingerprint of the settings, data
+and targets: another recipe's runs lie beside.
 """
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from eval.zeroshot import score
+from pipeline.atomic import write_atomically
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.store.atomic import write_atomically
+from pipeline.identity import fingerprint
+from pipeline.interruption import keeping
 from stage2_train.allocator import keep_freed_memory
+from stage2_train.assembly import assemble, recipe
 from stage2_train.cores import spare_cores
 from stage2_train.student import Student
 from stage2_train.trainer import STUDENT, Trainer
 
-SCORE = "score.json"
-"""In a training's folder: what it was scored, and of which recipe it is."""
+SCORES = "scores.json"
+"""In a finished training's folder: of which recipe it is, and its score on each benchmark."""
 
 
 def main() -> None:
@@ -53,16 +57,20 @@ def main() -> None:
         )
     keep_freed_memory()
     spare_cores(params.train.loader_threads)
+    folder = recipe_folder(params)
     variants = {"with": params.train.teachers, f"without {', '.join(arguments.without)}": kept}
-    scores = {
-        name: [
-            trained_score(params, name, teachers, seed, arguments.benchmark)
-            for seed in arguments.seeds
-        ]
-        for name, teachers in variants.items()
-    }
+    with keeping(f"finished trainings and scores are kept in {folder}"):
+        scores = {
+            name: [
+                trained_score(
+                    params, folder / _run(name, seed), teachers, seed, arguments.benchmark
+                )
+                for seed in arguments.seeds
+            ]
+            for name, teachers in variants.items()
+        }
     report = {"benchmark": arguments.benchmark, "seeds": arguments.seeds, "top1": scores}
-    (_folder(params) / "ablate.json").write_text(json.dumps(report, indent=1) + "\n")
+    write_atomically(folder / "ablate.json", json.dumps(report, indent=1).encode() + b"\n")
     Console(width=100).print(ablation_table(arguments.benchmark, scores))
 
 
@@ -80,25 +88,50 @@ def without(params: Params, names: list[str]) -> tuple[str, ...]:
     return tuple(name for name in params.train.teachers if name not in names)
 
 
+def recipe_folder(params: Params) -> Path:
+    """Where the runs of these settings, data and targets lie, whatever the seed."""
+    seedless = replace(params, train=replace(params.train, seed=0))
+    assembly = assemble(seedless, torch.device("cpu"), ranks=1)
+    name = fingerprint(recipe(seedless, assembly), 6)
+    return Path(params.train.out).parent / "ablate" / name
+
+
 def trained_score(
-    params: Params, variant: str, teachers: tuple[str, ...], seed: int, benchmark: str
+    params: Params, out: Path, teachers: tuple[str, ...], seed: int, benchmark: str
 ) -> float:
-    """Top-1 of a student trained with `teachers` from `seed`; of one trained earlier, from disk."""
-    out = _folder(params) / f"{variant.replace(', ', '-').replace(' ', '-')}-{seed}"
-    train = replace(params.train, teachers=teachers, seed=seed, out=str(out))
-    changed = replace(params, train=train)
+    """Top-1 of a student trained into `out` with `teachers` from `seed`, or earlier from there."""
+    changed = replace(
+        params, train=replace(params.train, teachers=teachers, seed=seed, out=str(out))
+    )
     trainer = Trainer(changed)
-    known = {"benchmark": benchmark, "recipe": trainer.checkpoints.folder.name}
-    there = json.loads((out / SCORE).read_text()) if (out / SCORE).exists() else {}
-    if known.items() <= there.items():
-        return there["top1"]
-    if not trainer.run():
-        print("stopped by SIGTERM after saving; run the same command to go on")
-        sys.exit(143)
-    student = Student.load(out / STUDENT, device=default_device()).eval()
-    top1 = score(changed, benchmark, student).student.top1
-    write_atomically(out / SCORE, json.dumps({**known, "top1": top1}).encode())
-    return top1
+    recipe_ = trainer.checkpoints.folder.name
+    scores = _scores_of(out, recipe_)
+    if scores is None:
+        if not trainer.run():
+            trainer.stop.leave(first=True)
+        scores = {}
+        _keep(out, recipe_, scores)
+    if benchmark not in scores:
+        student = Student.load(out / STUDENT, device=default_device()).eval()
+        scores[benchmark] = score(changed, benchmark, student).student.top1
+        _keep(out, recipe_, scores)
+    return scores[benchmark]
+
+
+def _scores_of(out: Path, recipe_: str) -> dict[str, float] | None:
+    """Benchmark -> top-1 of the student that lies there; None if none of the recipe does."""
+    path = out / SCORES
+    try:
+        kept = json.loads(path.read_text())
+        return kept["top1"] if kept["recipe"] == recipe_ else None
+    except FileNotFoundError:
+        return None
+    except (ValueError, LookupError, TypeError) as error:
+        raise UserError(f"{path}: not what eval.ablate wrote ({error}); delete {out}") from None
+
+
+def _keep(out: Path, recipe_: str, scores: dict[str, float]) -> None:
+    write_atomically(out / SCORES, json.dumps({"recipe": recipe_, "top1": scores}).encode())
 
 
 def ablation_table(benchmark: str, scores: dict[str, list[float]]) -> Table:
@@ -113,8 +146,9 @@ def ablation_table(benchmark: str, scores: dict[str, list[float]]) -> Table:
     return table
 
 
-def _folder(params: Params) -> Path:
-    return Path(params.train.out).parent / "ablate"
+def _run(variant: str, seed: int) -> str:
+    """Name of a training's folder."""
+    return f"{variant.replace(', ', '-').replace(' ', '-')}-{seed}"
 
 
 if __name__ == "__main__":

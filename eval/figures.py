@@ -1,11 +1,16 @@
-"""Tables and plots of a classification benchmark."""
+"""Tables and plots of a classification benchmark, each written whole or not at all."""
 
 import csv
+import io
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from sklearn.metrics import ConfusionMatrixDisplay
 from torch import Tensor
+
+from pipeline.atomic import replacing, write_atomically
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
@@ -13,13 +18,9 @@ from matplotlib import pyplot as plt  # noqa: E402
 
 def write_predictions(path: Path, classes: list[str], labels: Tensor, predictions: Tensor) -> None:
     """One line a sample, actual and predicted: `dvc plots` makes its confusion matrix of them."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["actual", "predicted"])
-        writer.writerows(
-            (classes[label], classes[guess])
-            for label, guess in zip(labels.tolist(), predictions.tolist())
-        )
+    pairs = zip(labels.tolist(), predictions.tolist())
+    rows = ((classes[label], classes[guess]) for label, guess in pairs)
+    _write_csv(path, ["actual", "predicted"], rows)
 
 
 def write_per_class(
@@ -27,14 +28,15 @@ def write_per_class(
 ) -> None:
     """One line a class: samples, and each model's top-1 within the class."""
     counts = labels.bincount(minlength=len(classes)).tolist()
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["class", "samples", *columns])
-        for number, name in enumerate(classes):
-            scores = [f"{float(column[number]):.3f}" for column in columns.values()]
-            writer.writerow([name, counts[number], *scores])
+    scores = zip(*(column.tolist() for column in columns.values()))
+    rows = (
+        [name, count, *(f"{score:.3f}" for score in each)]
+        for name, count, each in zip(classes, counts, scores)
+    )
+    _write_csv(path, ["class", "samples", *columns], rows)
 
 
+@matplotlib.rc_context({"text.parse_math": False})  # a class may be called `$unclosed{`
 def plot_confusion(
     path: Path, classes: list[str], labels: Tensor, predictions: Tensor, title: str
 ) -> None:
@@ -48,5 +50,14 @@ def plot_confusion(
     )  # fmt: skip
     axes.set_title(title)
     figure.tight_layout()
-    figure.savefig(path, dpi=100)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=100)
     plt.close(figure)
+
+
+def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())

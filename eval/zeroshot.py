@@ -4,11 +4,11 @@
     python -m eval.zeroshot --ckpt runs/demo/student --benchmark points
 
 Benchmarks stand under `benchmarks` in the params file. Writes to <ckpt>/../zeroshot/: metrics.json,
-table.txt, and for each benchmark per_class/, predictions/ (CSV) and confusion/ (PNG).
+table.txt, and for each benchmark per_class/, predictions/ (CSV) and confusion/ (PNG). The same
+student's scores on other benchmarks stay there. Unreadable samples are left out and told.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,20 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from eval.classification import ClassificationScores, majority_share, zero_shot_scores
-from eval.encode import LabelledViews, encode_views, labelled_views
+from eval.encode import LabelledViews, check_finite, encode_views, labelled_views
 from eval.figures import plot_confusion, write_per_class, write_predictions
+from eval.scoreboard import Scoreboard
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.interruption import keeping
 from pipeline.prompts import class_embeddings, templates
+from pipeline.weights import file_sha256
 from stage1_extract.pairs import teacher_of
 from stage1_extract.teachers import Teacher
 from stage2_train.inputs import stacked, student_input, tokenizer_input
+from stage2_train.portable import TENSORS
 from stage2_train.student import Student
 
 
@@ -46,6 +48,8 @@ class BenchmarkScores:
         """Scalars for metrics.json."""
         values: dict[str, float | int] = {
             "samples": len(self.data.labels),
+            "unreadable": len(self.data.unreadable),
+            "classes": len(self.data.index.classes),
             "chance": round(1 / len(self.data.index.classes), 4),
             "majority": round(majority_share(self.data.labels), 4),
             "student_top1": round(self.student.top1, 4),
@@ -74,29 +78,34 @@ def main() -> None:
             raise UserError(f"--benchmark {name}: expected one of {', '.join(params.benchmarks)}")
     student = Student.load(arguments.ckpt, device=default_device()).eval()
     out = arguments.ckpt.parent / "zeroshot"
-    scores = {name: score(params, name, student) for name in names}
-    for name, result in scores.items():
-        write(out, name, result)
-    metrics = {name: result.metrics() for name, result in scores.items()}
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
-    console = Console(width=100, record=True)
-    console.print(score_table(params, scores))
-    (out / "table.txt").write_text(console.export_text())
+    board = Scoreboard(out, file_sha256(arguments.ckpt / TENSORS), params.benchmarks)
+    with keeping(f"finished benchmarks are kept in {out}"):
+        for name in names:
+            result = score(params, name, student)
+            write(out, name, result)
+            board.add(name, result.metrics())
+    print(board.table(), end="")
 
 
 @torch.no_grad()
 def score(params: Params, name: str, student: Student) -> BenchmarkScores:
-    """Score the student, and the benchmark's teacher where it can classify."""
+    """Score the student, and the benchmark's teacher where it can classify.
+
+    Raises:
+        UserError: the held-out split cannot be used, or a model's features are not finite.
+    """
     benchmark = params.benchmarks[name]
     data = labelled_views(params, benchmark.source, benchmark.split)
     prompts = templates(params.sources[benchmark.source].prompts)
     classes = data.index.classes
     features = encode_views(data.views, partial(_student_features, student, data.modality))
+    check_finite(features, f"{name}: the student")
     embeddings = class_embeddings(student.encode_text, classes, prompts)
+    teacher = teacher_of(params, benchmark.teacher, benchmark.source)
     return BenchmarkScores(
         data,
         zero_shot_scores(features, embeddings, data.labels),
-        _teacher_scores(teacher_of(params, benchmark.teacher, benchmark.source), data, prompts),
+        _teacher_scores(teacher, data, prompts, f"{name}: the teacher {benchmark.teacher}"),
     )
 
 
@@ -106,7 +115,7 @@ def _student_features(student: Student, modality: str, views: Sequence[Any]) -> 
 
 
 def _teacher_scores(
-    teacher: Teacher, data: LabelledViews, prompts: tuple[str, ...]
+    teacher: Teacher, data: LabelledViews, prompts: tuple[str, ...], who: str
 ) -> ClassificationScores | None:
     filled = [prompt.format(label) for label in data.index.classes for prompt in prompts]
     texts = teacher.encode_text(filled)
@@ -116,6 +125,7 @@ def _teacher_scores(
     features = encode_views(
         data.views, lambda views: teacher.encode(torch.stack(list(map(teacher.preprocess, views))))
     )
+    check_finite(features, who)
     return zero_shot_scores(features, embeddings, data.labels)
 
 
@@ -125,30 +135,11 @@ def write(out: Path, name: str, result: BenchmarkScores) -> None:
     columns = {"student": result.student.per_class}
     if result.teacher is not None:
         columns["teacher"] = result.teacher.per_class
-    for folder in ("per_class", "predictions", "confusion"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
     guesses = result.student.predictions
     write_per_class(out / "per_class" / f"{name}.csv", classes, labels, columns)
     write_predictions(out / "predictions" / f"{name}.csv", classes, labels, guesses)
     title = f"{name}: student, {len(labels)} held-out samples, top-1 {result.student.top1:.1%}"
     plot_confusion(out / "confusion" / f"{name}.png", classes, labels, guesses, title)
-
-
-def score_table(params: Params, scores: dict[str, BenchmarkScores]) -> Table:
-    """The printed table, top-1 in per cent."""
-    table = Table(title="Zero-shot top-1 on held-out samples (%)")
-    for column in ("benchmark", "samples", "classes", "chance", "majority", "teacher", "student"):
-        table.add_column(column, justify="left" if column == "benchmark" else "right")
-    for name, result in scores.items():
-        teacher = params.benchmarks[name].teacher
-        own = f"{100 * result.teacher.top1:.1f} ({teacher})" if result.teacher else f"- ({teacher})"
-        classes = len(result.data.index.classes)
-        table.add_row(
-            name, str(len(result.data.labels)), str(classes), f"{100 / classes:.1f}",
-            f"{100 * majority_share(result.data.labels):.1f}", own,
-            f"{100 * result.student.top1:.1f}",
-        )  # fmt: skip
-    return table
 
 
 if __name__ == "__main__":

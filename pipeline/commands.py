@@ -1,5 +1,9 @@
 """The commands that messages recommend, each with the params file that the user named."""
 
+import os
+import shlex
+import sys
+
 DEFAULT = "params.yaml"
 _named = DEFAULT
 
@@ -33,6 +37,18 @@ def verify_command(teacher: str, source: str) -> str:
 def repair_command(teacher: str, source: str) -> str:
     """Extracts again what is damaged in that store."""
     return f"{verify_command(teacher, source)} --repair"
+
+
+def same_command() -> str:
+    """The command that runs now, to be run again; that of DVC, where DVC runs it."""
+    if "DVC_STAGE" in os.environ:
+        return "dvc repro"
+    ranks = os.environ.get("LOCAL_WORLD_SIZE")
+    start = f"torchrun --nproc-per-node {ranks}" if ranks else "python"
+    spec = sys.modules["__main__"].__spec__
+    module = [] if spec is None else ["-m", spec.name.removesuffix(".__main__")]
+    typed = sys.argv[1:] if module else sys.argv
+    return shlex.join([*start.split(), *module, *typed])
 
 
 def _over_params(module: str) -> str:

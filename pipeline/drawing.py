@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -50,6 +51,7 @@ class Drawable(Protocol):
         """Its views by number."""
 
 
+@rc_context({"text.parse_math": False})  # a class may be called `$unclosed{`
 def draw_rows(rows: Sequence[Drawable], title: str, out: Path) -> None:
     """Write one PNG: a line (or several) of pictures for each row."""
     lines = [(line, _height(row)) for row in rows for line in _lines(row)]

@@ -1,8 +1,14 @@
-"""The two exceptions of the project: for the person at the keyboard, and for one bad sample."""
+"""The two exceptions of the project, for the person at the keyboard and for one bad sample, and
+what a command makes of them."""
 
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable
+
+from pipeline.commands import same_command
+from pipeline.interruption import EXIT_CODE, end_at_once
 
 _LONGEST = 4000
 """Characters of a message; of a longer one the middle is left out."""
@@ -29,11 +35,42 @@ class UnreadableSample(ValueError):
 
 
 def exit_on_user_error(main: Callable[[], None]) -> None:
-    """Run `main`; a `UserError` becomes one line on stderr and exit code 1, never a traceback."""
+    """Run a command: what its user can mend becomes one line on stderr, never a traceback.
+
+    A `UserError`, or a file that the system cannot read or write, ends it with exit code 1; Ctrl-C
+    with 130; a reader of its output that goes away (`| head`) with 141, without a word. What is
+    left are mistakes in the program, which keep their traceback.
+    """
+    # Also where a shell has a command in the background ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
+        sys.stdout.flush()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt as stop:
+        signal.signal(signal.SIGINT, end_at_once)  # threads may take a while to end
+        kept = f"; {stop}" if stop.args else ""
+        print(f"stopped by Ctrl-C{kept}; to go on, run: {same_command()}", file=sys.stderr)
+        sys.exit(EXIT_CODE)
+    except OSError as error:
+        lost_output = _lost_output()
+        if isinstance(error, BrokenPipeError) and lost_output:
+            sys.exit(128 + signal.SIGPIPE)
+        if error.strerror is None or isinstance(error, BrokenPipeError):
+            raise
+        where = error.filename or ("standard output" if lost_output else "a file")
+        sys.exit(f"error: {where}: {error.strerror}; mend that, and run: {same_command()}")
+
+
+def _lost_output() -> bool:
+    """Whether stdout takes no more; what is left in it is dropped, or Python's exit would fail."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _shortened(text: str) -> str:

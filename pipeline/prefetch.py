@@ -1,7 +1,7 @@
 """A map over threads that works ahead by a bounded number of items and keeps their order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -15,7 +15,7 @@ def prefetched_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     ahead: int,
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield `function(item)` in order while at most `ahead` items (at least 1) are under way.
 
     An exception, of the function or of `items`, surfaces at its item's turn; what is under way

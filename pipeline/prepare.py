@@ -13,6 +13,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -21,9 +22,11 @@ from tempfile import mkdtemp
 from rich.console import Console
 from rich.progress import track
 
+from pipeline.atomic import naming
 from pipeline.config import Params, SourceConfig, load_params
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.interruption import keeping
 from pipeline.places import is_remote, place, publish, remove
 from pipeline.samples import UnreadableSample, check_member, decode_text
 from pipeline.shards import FORMAT, INDEX, ShardIndex, ShardInfo, write_index, write_shard
@@ -45,8 +48,9 @@ def main() -> None:
     if arguments.source not in params.sources:
         raise unknown_name("source", arguments.source, params.sources)
     source = params.sources[arguments.source]
-    for split in source.splits:
-        prepare(params, arguments.source, split, Path(arguments.raw or source.raw))
+    with keeping(f"what was prepared in {params.shards} before is kept"):
+        for split in source.splits:
+            prepare(params, arguments.source, split, Path(arguments.raw or source.raw))
 
 
 def prepare(params: Params, name: str, split: str, raw: Path) -> ShardIndex:
@@ -62,9 +66,10 @@ def prepare(params: Params, name: str, split: str, raw: Path) -> ShardIndex:
     remove(folder)
     folder.mkdir(parents=True)
     rejected: list[dict[str, str]] = []
-    index = _convert(params, name, split, dataset, folder, rejected)
+    with _dropped_if_cut_short(folder):
+        index = _convert(params, name, split, dataset, folder, rejected)
+        write_index(folder, index)
     _report(final, folder, rejected, len(dataset.items), source.max_rejected)
-    write_index(folder, index)
     if is_remote(final):
         publish(folder, final, last=INDEX)
         remove(folder)
@@ -160,6 +165,17 @@ def _readable(
 def _check_labels(labels: tuple[int, ...], classes: list[str]) -> None:
     if max(labels, default=-1) >= len(classes):
         raise UnreadableSample(f"meta.json: label {max(labels)}, but {len(classes)} classes")
+
+
+@contextmanager
+def _dropped_if_cut_short(folder: Path) -> Iterator[None]:
+    """Leave no half of a folder behind Ctrl-C or on a full disk."""
+    try:
+        with naming(folder):
+            yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _replace_folder(folder: Path, final: Path) -> None:

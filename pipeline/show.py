@@ -124,7 +124,8 @@ def _words(found: Found) -> str:
         text = decode_text(found.members)
     except UnreadableSample:
         return ""
-    labels = [found.index.classes[label] for label in text.labels]
+    names = dict(enumerate(found.index.classes))
+    labels = [names.get(label, f"label {label}, of no class") for label in text.labels]
     return f"({', '.join(labels or text.captions[:1])})"
 
 

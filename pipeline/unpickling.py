@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
+from pipeline.atomic import replacing
 from pipeline.errors import UserError
 from pipeline.torch_file import check_container, damaged, first_line, is_zip
 
@@ -40,10 +41,9 @@ def convert(source: Path, target: Path) -> None:
         ) from error
     except Exception as error:  # what is damaged makes torch raise nearly anything
         raise UserError(damaged(source, error)) from error
-    partial = target.with_name(target.name + ".partial")
     try:
-        torch.save(plain, partial)
-        partial.replace(target)
+        with replacing(target) as file:
+            torch.save(plain, file)
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"{target}: cannot be written ({first_line(error)}); name another place"

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from pipeline.config import Params, load_params
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.interruption import keeping
 from stage1_extract.client import Teachers, extract
 from stage1_extract.extractor import Extractor
 from stage1_extract.pairs import select_extractions
@@ -40,6 +41,7 @@ def main() -> None:
     names = select_extractions(params, arguments.teacher, arguments.source)
     title = ", ".join(names)
     with (
+        keeping("finished tars are kept"),
         _teachers(params, arguments.workers, arguments.scheduler) as teachers,
         ExtractionProgress(title) as progress,
     ):

@@ -1,7 +1,7 @@
 """A run: holds the stores, hands out the tars that they lack, counts what comes back."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from functools import partial
 from itertools import groupby
 from typing import Protocol
@@ -32,7 +32,7 @@ class Teachers(Protocol):
 
     def tars(
         self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
-    ) -> Iterator[TarDone]:
+    ) -> Generator[TarDone]:
         """Do tasks, in any order; `on_samples` is told of rows as they are dealt with."""
 
 
@@ -56,8 +56,10 @@ def extract(
                 print(f"{store.path}: dropped what is no longer prepared: {_listed(store.dropped)}")
         tasks = list(_tasks(params, stores))
         progress.start(tasks)
-        for done in teachers.tars(tasks, progress.samples_done):
-            progress.tar_done(done)
+        # Closed, so that behind a Ctrl-C no thread goes on decoding what it was asked for
+        with closing(teachers.tars(tasks, progress.samples_done)) as tars:
+            for done in tars:
+                progress.tar_done(done)
         for name in names:
             teachers.spot_check(name)
 

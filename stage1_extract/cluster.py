@@ -3,7 +3,7 @@
 import socket
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -58,7 +58,7 @@ class Cluster:
 
     def tars(
         self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
-    ) -> Iterator[TarDone]:
+    ) -> Generator[TarDone]:
         """Do tasks, as many at a time as there are workers.
 
         More would wait at a worker that is busy, and be blamed when it dies.

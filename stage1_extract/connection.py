@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dask
@@ -12,6 +12,7 @@ from dask.system import CPU_COUNT
 from distributed import Client, Nanny, Scheduler, SpecCluster
 
 from pipeline.errors import UserError
+from pipeline.interruption import deaf_children
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT = 10
@@ -29,16 +30,21 @@ def local_client(workers: int) -> Iterator[Client]:
         "dashboard_address": f"{LOOPBACK}:0",
         "allowed_failures": DEATHS - 1,
     }
-    with (
-        dask.config.set(_environment(workers)),
-        SpecCluster(
-            workers={n: {"cls": Nanny, "options": _worker(n)} for n in range(workers)},
-            scheduler={"cls": Scheduler, "options": scheduler},
-            silence_logs=logging.WARNING,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(_environment(workers)))
+        with deaf_children():
+            cluster = SpecCluster(
+                workers={n: {"cls": Nanny, "options": _worker(n)} for n in range(workers)},
+                scheduler={"cls": Scheduler, "options": scheduler},
+                silence_logs=logging.WARNING,
+            )
+            stack.enter_context(cluster)
+        client = stack.enter_context(Client(cluster))
+        try:
+            yield client
+        except KeyboardInterrupt:
+            logging.disable()  # of workers that are killed amid a tar there is nothing to say
+            raise
 
 
 @contextmanager

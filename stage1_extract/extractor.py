@@ -1,6 +1,6 @@
 """The teachers of a run in one process: the run's own, or a worker's."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -42,7 +42,7 @@ class Extractor:
 
     def tars(
         self, tasks: Sequence[TarTask], on_samples: Callable[[int], None]
-    ) -> Iterator[TarDone]:
+    ) -> Generator[TarDone]:
         """Do tasks in their order, decoding across the ends of tars.
 
         Raises:

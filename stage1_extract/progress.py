@@ -20,14 +20,16 @@ class ExtractionProgress:
 
     def __init__(self, title: str) -> None:
         self._title = title
+        console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed}/{task.total} samples, {task.fields[shards]} shards"),
             TextColumn("{task.fields[rate]}/s, {task.fields[written]}, left"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._samples = self._shards = self._of = self._bytes = 0
         self._failed: dict[str, list[str]] = {}

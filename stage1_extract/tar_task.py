@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -73,8 +74,11 @@ def tar_features(
     """
     decoders = min(max(torch.get_num_threads(), LEAST_THREADS), MOST_THREADS)
     ahead = max(BATCHES_AHEAD * max(each.rows_per_batch for each in passes), 2 * decoders)
-    with ThreadPoolExecutor(decoders) as threads:
-        seen = prefetched_map(threads, partial(teacher_inputs, passes), samples, ahead)
+    decode = partial(teacher_inputs, passes)
+    with (
+        ThreadPoolExecutor(decoders) as threads,
+        closing(prefetched_map(threads, decode, samples, ahead)) as seen,
+    ):
         for count in counts:
             encoders = [TarEncoder(each) for each in passes]
             for inputs in islice(seen, count):

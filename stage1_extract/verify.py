@@ -16,6 +16,7 @@ from itertools import product
 
 from pipeline.config import load_params
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.interruption import keeping
 from pipeline.places import remove
 from pipeline.store.layout import TEXT
 from pipeline.store.marker import drop_markers, marker_path
@@ -75,15 +76,16 @@ def main() -> None:
     params = load_params(arguments.params)
     names = select_extractions(params, [arguments.teacher], arguments.source)
     verdicts, extractor = [], Extractor(params)
-    for name in names:
-        extraction = extractor.extraction(name)
-        verdict = verify(extraction, arguments.rows)
-        if not verdict.good and arguments.repair:
-            print(_report(extraction, verdict) + "; repairing")
-            repair(extraction, verdict)
+    with keeping("tars that were extracted again are kept"):
+        for name in names:
+            extraction = extractor.extraction(name)
             verdict = verify(extraction, arguments.rows)
-        print(_report(extraction, verdict))
-        verdicts.append(verdict)
+            if not verdict.good and arguments.repair:
+                print(_report(extraction, verdict) + "; repairing")
+                repair(extraction, verdict)
+                verdict = verify(extraction, arguments.rows)
+            print(_report(extraction, verdict))
+            verdicts.append(verdict)
     sys.exit(0 if all(verdict.good for verdict in verdicts) else 1)
 
 

@@ -7,12 +7,11 @@
 
 Writes <train.out>/: checkpoints/ while it trains, log.jsonl, curves.json and tensorboard/, and at
 the end student/, the portable student. Running it again resumes from the latest checkpoint of the
-same recipe, on any number of devices; SIGTERM saves one first. `--summary` needs neither data nor
-weights.
+same recipe, on any number of devices; SIGTERM and Ctrl-C save one first. Another recipe's log and
+checkpoints there are kept. `--summary` needs neither data nor weights.
 """
 
 import argparse
-import sys
 
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
@@ -21,6 +20,7 @@ from stage2_train.cores import spare_cores
 from stage2_train.parameter_summary import planned_summary, summarise
 from stage2_train.ranks import process_group
 from stage2_train.trainer import STUDENT, Trainer
+from stage2_train.watchdog import START
 
 
 def main() -> None:
@@ -44,15 +44,13 @@ def train(params: Params) -> None:
     """Train on the ranks that torchrun started, or on one."""
     keep_freed_memory()
     spare_cores(params.train.loader_threads)
-    with process_group(params.train.step_timeout) as ranks:
+    with process_group(max(START, params.train.step_timeout)) as ranks:
         trainer = Trainer(params)
         if ranks.first:
             print(summarise(trainer.student, trainer.objective.projectors))
         finished = trainer.run()
     if not finished:
-        if ranks.first:
-            print("stopped by SIGTERM after saving; run the same command to go on")
-        sys.exit(143)
+        trainer.stop.leave(first=ranks.first)
     if ranks.first:
         print(f"{trainer.out / STUDENT}: the trained student, after {trainer.total_steps} steps")
 

@@ -9,14 +9,12 @@ probe, and every one whose step is a multiple of `keep_every`. Nothing in it bel
 alone, so any number of ranks can resume.
 """
 
-import json
 import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +24,10 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
+from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
+from pipeline.identity import fingerprint
 from pipeline.shards import file_hash
-from pipeline.store.layout import write_atomically
 from stage2_train.order import Cursor
 from stage2_train.ranks import Ranks
 
@@ -50,12 +49,6 @@ class Progress:
     """Mean recall of the probe: the higher, the better."""
     files: dict[str, str] = field(default_factory=dict)
     """xxh3-128 of each file of the checkpoint."""
-
-
-def recipe_fingerprint(recipe: Mapping[str, Any]) -> str:
-    """blake2b over the canonical JSON of everything that determines a training."""
-    text = json.dumps(recipe, sort_keys=True, default=str)
-    return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def training_tensors(
@@ -82,12 +75,20 @@ class Checkpoints:
     """
 
     def __init__(self, out: Path, recipe: Mapping[str, Any], keep_every: int | None = None) -> None:
-        self.folder = out / "checkpoints" / recipe_fingerprint(recipe)
+        self.folder = out / "checkpoints" / fingerprint(recipe, 6)
         self._keep_every, self._ranks = keep_every, Ranks.current()
+
+    def folder_of(self, step: int) -> Path:
+        """Folder of the checkpoint behind a step."""
+        return self.folder / f"step-{step:08d}"
+
+    def others(self) -> list[Path]:
+        """Folders of other recipes whose trainings of this run are not finished."""
+        return sorted({step.parent for step in self.folder.parent.glob("*/step-*")} - {self.folder})
 
     def save(self, tensors: Mapping[str, Tensor], progress: Progress) -> None:
         """Write a checkpoint whole or not at all, then drop those that are not to be kept."""
-        final = self.folder / f"step-{progress.step:08d}"
+        final = self.folder_of(progress.step)
         partial = final.with_name(final.name + ".partial")
         if self._ranks.first:
             shutil.rmtree(partial, ignore_errors=True)
@@ -107,7 +108,7 @@ class Checkpoints:
         progress = self._ranks.from_first(self.latest() if self._ranks.first else None)
         if progress is not None:
             state = _with_generators(tensors)
-            folder = self.folder / f"step-{progress.step:08d}"
+            folder = self.folder_of(progress.step)
             with _quiet(folder):
                 dcp.load(state, storage_reader=dcp.FileSystemReader(folder))
             _set_generators(state)

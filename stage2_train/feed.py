@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from pipeline.errors import UserError
+from pipeline.interruption import deaf_children
 from pipeline.prefetch import prefetched_map
 from stage2_train.loader import Fed, LoaderJob, load
 from stage2_train.stream import MiniBatch
@@ -34,12 +35,14 @@ def open_feed(job: LoaderJob, *, pinned: bool) -> Iterator[Iterator[Fed]]:
     context.set_forkserver_preload([load.__module__])
     mine, theirs = context.Pipe()
     process = context.Process(target=load, args=(job, theirs), name="loader", daemon=True)
-    process.start()
+    with deaf_children():
+        process.start()
     theirs.close()
 
     def take(_: int) -> Fed:
         fed = _received(mine, process)
-        mine.send(True)
+        with suppress(BrokenPipeError):  # it died just now, as the next call finds
+            mine.send(True)
         return replace(fed, batches=[_pinned(b) for b in fed.batches]) if pinned else fed
 
     with ThreadPoolExecutor(1) as receiver:

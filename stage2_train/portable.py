@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from pipeline.atomic import replacing
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
 from pipeline.identity import differences
@@ -49,7 +50,7 @@ def write(
     clip: Mapping[str, str],
     projectors: FeatureProjectors | None,
 ) -> None:
-    """Write both files, each whole or not at all."""
+    """Write both files, or where one cannot be written neither."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in trainable.items()}
     if projectors is not None:
         heads = projectors.heads.state_dict()
@@ -60,9 +61,9 @@ def write(
         clip=dict(clip),
         teachers={} if projectors is None else projectors.dims,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(folder / TENSORS, save(tensors))
-    _write_whole(folder / CARD, msgspec.json.format(msgspec.json.encode(card), indent=2))
+    with replacing(folder / TENSORS) as tensor_file, replacing(folder / CARD) as card_file:
+        tensor_file.write(save(tensors))
+        card_file.write(msgspec.json.format(msgspec.json.encode(card), indent=2))
 
 
 def read_card(folder: Path) -> StudentCard:
@@ -130,9 +131,3 @@ def _fill(
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[name])
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -40,9 +40,8 @@ class Probe:
 
     def __init__(self, params: Params, indexes: Mapping[str, ShardIndex], texts: TextTable) -> None:
         self._texts = texts
-        self._sources = {
-            source: _read(params, source, index, texts) for source, index in indexes.items()
-        }
+        read = {source: _read(params, source, index, texts) for source, index in indexes.items()}
+        self._sources = {source: probed for source, probed in read.items() if probed.rows}
 
     @torch.no_grad()
     def recalls(self, student: Student) -> dict[str, float]:

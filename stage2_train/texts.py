@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipeline.commands import prepare_command
+from pipeline.errors import UserError
 from pipeline.prompts import class_embeddings, templates, text_embeddings
 from pipeline.samples import SampleText
-from pipeline.shards import ShardIndex
+from pipeline.shards import INDEX, ShardIndex
 from pipeline.views import ViewRng
 from stage2_train.student import Student
 
@@ -20,12 +22,23 @@ class TextTable:
     """Float32 [texts, embed_dim], normalised."""
     first_class: dict[str, int]
     """Source -> row of its first class."""
+    class_counts: dict[str, int]
+    """Source -> its classes."""
     caption_rows: dict[str, int]
     """Caption -> row."""
 
     def rows(self, source: str, text: SampleText) -> tuple[int, ...]:
-        """Rows of a sample's labels, or of its captions where it has no label."""
-        first = self.first_class[source]
+        """Rows of a sample's labels, or of its captions where it has no label.
+
+        Raises:
+            UserError: a label that is none of the source's classes.
+        """
+        first, count = self.first_class[source], self.class_counts[source]
+        if max(text.labels, default=-1) >= count:
+            raise UserError(
+                f"source '{source}': expected a class for every label, found {count} classes in "
+                f"{INDEX} and the label {max(text.labels)}; run: {prepare_command(source)}"
+            )
         labels = tuple(first + label for label in text.labels)
         return labels or tuple(self.caption_rows[caption] for caption in text.captions)
 
@@ -56,4 +69,5 @@ def build_text_table(
     if captions:
         parts.append(text_embeddings(student.encode_text, captions))
     caption_rows = {caption: rows + number for number, caption in enumerate(captions)}
-    return TextTable(torch.cat(parts), first_class, caption_rows)
+    class_counts = {source: len(index.classes) for source, index in indexes.items()}
+    return TextTable(torch.cat(parts), first_class, class_counts, caption_rows)

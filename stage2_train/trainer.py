@@ -1,16 +1,16 @@
 """The training loop: feed -> update -> log, with checkpoints that lose nothing."""
 
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
-from types import FrameType
+from typing import NoReturn
 
 import torch
 
+from pipeline.commands import same_command
 from pipeline.config import Params
 from pipeline.device import default_device
 from pipeline.errors import UserError
@@ -22,6 +22,7 @@ from stage2_train.logbook import Logbook
 from stage2_train.probe import Probe
 from stage2_train.ranks import Ranks, is_lost_peer
 from stage2_train.schedule import learning_rate, make_optimizer
+from stage2_train.stopping import StopRequest
 from stage2_train.update import StepReport, Update
 from stage2_train.watchdog import Watchdog
 
@@ -53,15 +54,16 @@ class Trainer:
         self.total_steps = self.config.epochs * batches
         recipe_ = recipe(params, self.assembly)
         self.checkpoints = Checkpoints(self.out, recipe_, self.config.keep_every)
-        self._stop, self._skipped_in_a_row = False, 0
+        self.stop, self._skipped_in_a_row = StopRequest(), 0
 
     def run(self) -> bool:
-        """Train to the end, from the latest checkpoint on; False if a SIGTERM cut it short.
+        """Train to the end, from the latest checkpoint on; False if a signal cut it short.
 
         Raises:
-            UserError: bad data, a loss that is not finite step after step, or a lost rank.
+            UserError: bad data, a loss that is not finite step after step, a lost rank, or a
+                student that cannot be written.
         """
-        with self._heeding_sigterm(), Watchdog(self.config.step_timeout) as watchdog:
+        with self.stop, Watchdog(self.config.step_timeout) as watchdog:
             try:
                 return self._run(watchdog)
             except RuntimeError as error:
@@ -70,27 +72,54 @@ class Trainer:
                 raise
 
     def _run(self, watchdog: Watchdog) -> bool:
-        progress = self.checkpoints.resume(self.tensors) or Progress(step=0, cursors={})
-        if progress.step and self.ranks.first:
-            print(f"resumed from step {progress.step}")
-        finished = self._train(progress, watchdog)
-        if finished:
-            if self.ranks.first:
-                self.student.save(self.out / STUDENT, self.objective.projectors)
-            self.checkpoints.clear()
+        progress = self._resumed()
+        with self._logbook(progress) as log:
+            progress = self._train(progress, log, watchdog)
+            finished = progress.step == self.total_steps
+            if finished:
+                watchdog.at(progress.step, "saving the student")
+                self._finish(progress, log)
         return finished
 
-    def _train(self, progress: Progress, watchdog: Watchdog) -> bool:
-        with ExitStack() as stack:
-            feed = stack.enter_context(self.feed(progress))
-            log = probe = None
-            if self.ranks.first:
-                log = stack.enter_context(Logbook(self.out, progress.step, self.total_steps))
-                probe = Probe(self.params, self.assembly.indexes, self.assembly.texts)
+    def _resumed(self) -> Progress:
+        """Where the latest checkpoint of this recipe stands."""
+        progress = self.checkpoints.resume(self.tensors)
+        if progress is None:
+            return Progress(step=0, cursors={})
+        if progress.cursors.keys() != self.config.sources.keys():
+            self._agreed_stop(
+                f"{self.checkpoints.folder_of(progress.step)}: expected how far each of "
+                f"{', '.join(self.config.sources)} was read, found "
+                f"{', '.join(progress.cursors) or 'none'}; delete that folder to go on from the "
+                "checkpoint before it"
+            )
+        return progress
+
+    def _logbook(self, progress: Progress) -> AbstractContextManager[Logbook | None]:
+        """The first rank's, which says where this training starts and what else lies there."""
+        if not self.ranks.first:
+            return nullcontext()
+        recipe_ = self.checkpoints.folder.name
+        log = Logbook(self.out, recipe_, progress.step, self.total_steps)
+        if progress.step:
+            print(f"resumed from step {progress.step}")
+        kept = [f"log {path}" for path in [log.set_aside] if path]
+        kept += [f"unfinished checkpoints in {path}" for path in self.checkpoints.others()]
+        if kept:
+            print(
+                f"{self.out}: kept of another recipe: {', '.join(kept)}; this one starts at step "
+                f"{progress.step}"
+            )
+        return log
+
+    def _train(self, progress: Progress, log: Logbook | None, watchdog: Watchdog) -> Progress:
+        """To the last step, or to the one at which it was asked to stop."""
+        probe = Probe(self.params, self.assembly.indexes, self.assembly.texts) if log else None
+        with self.feed(progress) as feed:
             while progress.step < self.total_steps:
                 step = progress.step + 1
                 rate = learning_rate(progress.step, self.total_steps, self.config)
-                report = self.update(_watched(feed, watchdog, step), rate, lambda: self._stop)
+                report = self.update(_watched(feed, watchdog, step), rate, lambda: bool(self.stop))
                 progress = self._after(report, progress)
                 values = {**report.values, "learning_rate": rate}
                 if report.stop or step % self.config.checkpoint_every == 0:
@@ -102,10 +131,28 @@ class Trainer:
                     values["skipped_steps"] = progress.skipped
                     log.step(step, values, self.config.batch_size, report.waited)
                 if report.stop:
-                    return False
-            if log:
+                    break
+        return progress
+
+    def _finish(self, progress: Progress, log: Logbook | None) -> None:
+        """Save the student; what stands in its way costs no step that is done."""
+        error = None
+        if log:
+            try:
+                self.student.save(self.out / STUDENT, self.objective.projectors)
                 log.write_curves()
-        return True
+            except OSError as why:
+                error = f"{why.filename or self.out}: {why.strerror or why}"
+        error = self.ranks.from_first(error)
+        if error:
+            there = self.checkpoints.folder_of(progress.step).exists()
+            if not self.ranks.from_first(there):
+                self.checkpoints.save(self.tensors, progress)
+            self._agreed_stop(
+                f"{error}; the finished training is kept as a checkpoint: mend that, and run: "
+                f"{same_command()}"
+            )
+        self.checkpoints.clear()
 
     def _after(self, report: StepReport, progress: Progress) -> Progress:
         """Count a finished step, with or without an update."""
@@ -121,7 +168,7 @@ class Trainer:
         skipped = progress.skipped + (not report.finite)
         return replace(progress, step=step, cursors=report.cursors, skipped=skipped)
 
-    def _agreed_stop(self, why: str) -> None:
+    def _agreed_stop(self, why: str) -> NoReturn:
         """Stop on all ranks, with one line from the first."""
         if self.ranks.first:
             raise UserError(why)
@@ -139,19 +186,6 @@ class Trainer:
         texts = replace(parts.texts, features=parts.texts.features.cpu())
         job = LoaderJob(self.params, texts, parts.targets, parts.shares, progress.cursors, rank)
         return open_feed(job, pinned=self.device.type == "cuda")
-
-    @contextmanager
-    def _heeding_sigterm(self) -> Iterator[None]:
-        """Finish the step, save, and leave: all ranks at the same step."""
-
-        def remember(number: int, frame: FrameType | None) -> None:
-            self._stop = True
-
-        previous = signal.signal(signal.SIGTERM, remember)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, previous)
 
 
 def _watched(feed: Iterator[Fed], watchdog: Watchdog, step: int) -> Iterator[Fed]:

@@ -76,7 +76,8 @@ class TrainConfig:
     keep_every: int | None = None
     """Steps between checkpoints that stay beside the two latest and the best."""
     step_timeout: float = 1800.0
-    """Seconds that a rank may take for one step, or wait for the others, before it gives up."""
+    """Seconds that a rank may take for one step, or wait for the others, before it gives up. The
+    first step, with the start of all ranks, has half an hour at least."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "loader_threads", "checkpoint_every"):

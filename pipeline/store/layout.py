@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import commands
+from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
 from pipeline.places import place, remove
-from pipeline.store.atomic import write_atomically
 from pipeline.store.provenance import FILE as PROVENANCE
 from pipeline.store.provenance import Provenance
 from pipeline.store.zarr_files import group_files

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import xxhash
 
+from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
 from pipeline.small_files import read_json
-from pipeline.store.atomic import write_atomically
 from pipeline.store.layout import MARKERS, Layout, shard_file
 
 

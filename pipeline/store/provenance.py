@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
 from pipeline.identity import differences, fingerprint
 from pipeline.small_files import read_json
-from pipeline.store.atomic import write_atomically
 
 FILE = "provenance.json"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex
-from pipeline.store.atomic import write_atomically, writing
 from pipeline.store.codec import encode
 from pipeline.store.layout import (
     DIGESTS,
@@ -19,6 +19,7 @@ from pipeline.store.layout import (
 )
 from pipeline.store.marker import ShardMarker, marker_path, plane_checksum, write_marker
 from pipeline.store.provenance import Provenance
+from pipeline.store.writing import writing
 from pipeline.store.zarr_files import fill_value, shard_content
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from pipeline.places import is_remote, make_folder, move
 from pipeline.shards import ShardIndex
-from pipeline.store.atomic import writing
 from pipeline.store.layout import BLOCK, Layout, extract_command, lay_out
 from pipeline.store.marker import blocks_there, drop_markers, files_are_whole, read_marker
 from pipeline.store.provenance import FILE as PROVENANCE_FILE
 from pipeline.store.provenance import Provenance
 from pipeline.store.shard_writer import ShardWriter
 from pipeline.store.text import read_text, write_text
+from pipeline.store.writing import writing
 
 
 class StoreWriter(ShardWriter):

@@ -36,7 +36,7 @@ def test_each_variant_is_trained_with_its_own_teachers_for_every_seed(
         monkeypatch, params_file, "--without", "fake-objects", "--benchmark", "points",
         "--seeds", "0", "4",
     )  # fmt: skip
-    folder = params_file.parent / "runs" / "ablate"
+    [folder] = (params_file.parent / "runs" / "ablate").iterdir()
     report = json.loads((folder / "ablate.json").read_text())
     assert report["seeds"] == [0, 4]
     assert {name: len(scores) for name, scores in report["top1"].items()} == {
@@ -59,7 +59,7 @@ def test_what_is_finished_is_not_trained_again(
 ) -> None:
     arguments = ("--without", "fake-objects", "--benchmark", "points", "--seeds", "0")
     run(monkeypatch, params_file, *arguments)
-    report = params_file.parent / "runs" / "ablate" / "ablate.json"
+    [report] = params_file.parent.glob("runs/ablate/*/ablate.json")
     before = report.read_text()
     with monkeypatch.context() as patched:
         patched.setattr(ablate.Trainer, "run", lambda _: pytest.fail("trained again"))

@@ -23,7 +23,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(console, "LINE_EVERY", 0.0)
-    with Logbook(tmp_path, 4, 10) as log:
+    with Logbook(tmp_path, "ours", 4, 10) as log:
         log.step(5, {"loss": 2.0}, samples=8, waited=0.0)
         log.step(6, {"loss": float("nan")}, samples=8, waited=0.0)
     lines = capsys.readouterr().err.splitlines()
@@ -34,7 +34,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
 
 def test_a_log_that_a_kill_cut_short_is_taken_up(tmp_path: Path) -> None:
     (tmp_path / LOG).write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
-    with Logbook(tmp_path, 2, 10) as log:
+    with Logbook(tmp_path, "ours", 2, 10) as log:
         log.step(3, {"loss": 2.0}, samples=8, waited=0.0)
     lines = (tmp_path / LOG).read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]

@@ -80,7 +80,7 @@ def test_the_command_ends_with_143_after_a_sigterm(
     with pytest.raises(SystemExit) as ended:
         train(params_of(world))
     assert ended.value.code == 143
-    assert "stopped by SIGTERM after saving" in capsys.readouterr().out
+    assert "stopped by SIGTERM after saving" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

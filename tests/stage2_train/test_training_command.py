@@ -22,7 +22,7 @@ def test_torchrun_trains_and_saves_on_a_sigterm(world: Path) -> None:
     with torchrun(file) as training:
         wait_for(log, training)
         training.send_signal(signal.SIGTERM)
-        said, _ = training.communicate(timeout=90)
+        _, said = training.communicate(timeout=90)
     assert "stopped by SIGTERM after saving" in said
     steps = len(log.read_text().splitlines())
     [checkpoint] = Path(params.train.out).glob(f"checkpoints/*/step-{steps:08d}")
