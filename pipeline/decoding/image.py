@@ -1,0 +1,111 @@
+"""`image.{jpg,png,webp}` as a viewer shows it: upright, opaque on white, 8 bits a colour.
+
+At most `MAX_PIXELS`, known from the header: some 3 seconds and 1.3 GB at worst (a WebP with
+transparency; a JPEG takes 0.9 GB). What is refused is refused within 500 MB.
+"""
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.decoding.jpeg import jpeg_pixels
+from pipeline.decoding.reasons import unreadable
+from pipeline.errors import UnreadableSample
+
+MAX_PIXELS = 64_000_000
+"""Larger images are refused before they are decoded: 192 MB of RGB."""
+MAX_SIDE_RATIO = 100
+"""Longer ones are refused too: the evaluation view scales their short side up to its size."""
+ORIENTATION = 0x0112
+"""The EXIF tag."""
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its orientation."""
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our bound is lower
+
+
+def decode_image(data: bytes) -> Image.Image:
+    """RGB image; its size is read from the header and bounded before any pixel is decoded.
+
+    Raises:
+        UnreadableSample: no JPEG, PNG or WebP, damaged, cut short or out of bounds.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
+        check_picture_size("image", *image.size)
+        rgb = _jpeg(image, data) if image.format in ("JPEG", "MPO") else _on_white(image, data)
+        return upright(image, rgb)
+    except UnreadableSample:
+        raise
+    except UnidentifiedImageError:
+        raise UnreadableSample("image: not a JPEG, PNG or WebP") from None
+    except Exception as error:  # damaged files make Pillow raise nearly anything
+        raise unreadable("image", error) from None
+
+
+def check_picture_size(what: str, width: int, height: int) -> None:
+    """Refuse what takes too much memory, decoded or scaled by its short side."""
+    if width * height > MAX_PIXELS:
+        raise UnreadableSample(f"{what} of {width} x {height} pixels; the limit is {MAX_PIXELS}")
+    if max(width, height) > MAX_SIDE_RATIO * min(width, height):
+        raise UnreadableSample(
+            f"{what} of {width} x {height} pixels; one side is over {MAX_SIDE_RATIO} times the other"
+        )
+
+
+def upright(image: Image.Image, pixels: Image.Image) -> Image.Image:
+    """Pixels turned as the loaded image's orientation tag says; a damaged tag says nothing."""
+    try:
+        turn = TURNS.get(image.getexif().get(ORIENTATION))
+    except Exception:
+        return pixels
+    return pixels if turn is None else pixels.transpose(turn)
+
+
+def _jpeg(image: Image.Image, data: bytes) -> Image.Image:
+    pixels = jpeg_pixels(data)
+    # Only Pillow knows whose CMYK is stored inverted.
+    return Image.fromarray(pixels) if pixels.shape[2] == 3 else image.convert("RGB")
+
+
+def _on_white(image: Image.Image, data: bytes) -> Image.Image:
+    """RGB of a PNG or WebP; transparency shows white, as img2dataset has it."""
+    image.load()
+    if image.format == "PNG" and "transparency" in image.info:
+        image.info["transparency"] = _in_8_bits(image.info["transparency"], image.mode, data[24])
+    if image.mode == "I;16":
+        image = _grey(image)
+    if not image.has_transparency_data:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    colours = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(colours, mask=colours.getchannel("A"))
+    return white
+
+
+def _in_8_bits(transparent: Any, mode: str, depth: int) -> Any:
+    """The transparent colour of a PNG of other depths, which Pillow scales in the pixels only."""
+    if mode == "L" and depth < 8:
+        return transparent * 255 // ((1 << depth) - 1)
+    if mode == "RGB" and depth == 16:
+        return tuple(value >> 8 for value in transparent)
+    return transparent
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """A 16-bit grey PNG scaled to 8 bits, where Pillow would cut off what is above 255."""
+    stored = np.asarray(image)
+    grey = Image.fromarray(((stored.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    if "transparency" in image.info:
+        grey.putalpha(Image.fromarray(stored != image.info["transparency"]).convert("L"))
+    return grey
