@@ -51,7 +51,9 @@ def _walk(
 
 
 def _mp4_boxes(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    place = 0 if data[4:8] in _FIRST_BOXES else len(data)
+    place = 0
+    if data[4:8] not in _FIRST_BOXES:
+        return
     while place + 8 <= len(data):
         size, name = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
         if size == 1:
@@ -60,6 +62,10 @@ def _mp4_boxes(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             size = len(data) - place
         yield place, place + size, name
         place += size
+        if name == b"moof" and place == len(data):
+            yield place, place + 8, b"mdat"  # a fragment's samples follow its tables
+    if place < len(data) and data[place:] != bytes(4):  # QuickTime's end of a list
+        yield place, place + 8, b""
 
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -32,6 +32,8 @@ MAX_FRAME_PIXELS = 4096 * 2304
 MAX_FRAMES = 20_000
 MAX_PIXELS = 10_000_000_000
 """All frames together; about a minute of decoding on one core."""
+PICTURES = ("mjpeg", "png", "gif", "webp", "bmp")
+"""Codecs of covers, in containers that do not mark them."""
 MAX_GROWTH = 3
 """Bytes of all frames over those of the file: samples used twice, frames stored compressed."""
 KEPT_PIXELS = 1280 * 720
@@ -225,17 +227,21 @@ def _indexed(data: bytes) -> Video:
     shown = [not packet.is_discard and is_shown(codec.name, packet) for packet in packets]
     if not any(shown):
         raise UnreadableSample("video.mp4: no frame that could be decoded")
+    if sum(shown) == 1 and codec.name in PICTURES:
+        raise UnreadableSample(f"video.mp4: one {codec.name} picture, a cover and no clip")
     return Video(stream, packets, shown)
 
 
 def _shown_stream(container: InputContainer) -> VideoStream:
-    """The first video stream that is no cover picture; FFmpeg passes over the others."""
+    """The stream that FFmpeg's player shows, unless it is a cover; the others are passed over."""
     clips = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not clips:
         raise UnreadableSample("video.mp4: no video stream")
+    best = container.streams.best("video")
+    shown = best if best in clips else clips[0]
     for stream in container.streams:
-        stream.discard = Discard.default if stream is clips[0] else Discard.all
-    return clips[0]
+        stream.discard = Discard.default if stream is shown else Discard.all
+    return cast(VideoStream, shown)
 
 
 def _upright(pixels: np.ndarray, frame: VideoFrame) -> np.ndarray:
