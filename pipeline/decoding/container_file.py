@@ -34,17 +34,13 @@ def check_container(data: bytes) -> None:
         check_tables([data[begin:end] for begin, end, name in boxes if name != b"mdat"], len(data))
 
 
-def _walk(
-    data: bytes, parts: Iterator[tuple[int, int, bytes]]
-) -> list[tuple[int, int, bytes]]:
+def _walk(data: bytes, parts: Iterator[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
     """The parts of a file as (begin, end, name), all of them within it."""
     walked = []
     for begin, end, name in parts:
         walked.append((begin, end, name))
         if end > len(data):
-            raise UnreadableSample(
-                f"video.mp4: cut short, {end} bytes promised, {len(data)} found"
-            )
+            raise UnreadableSample(f"video.mp4: cut short, {end} bytes promised, {len(data)} found")
         if len(walked) > MAX_BOXES:
             raise UnreadableSample(f"video.mp4: over {MAX_BOXES} parts in its container")
     return walked

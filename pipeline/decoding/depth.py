@@ -1,6 +1,6 @@
 """`depth.png` and its sensor: the stored integers, and the disparity they stand for.
 
-At most `decoding.image.MAX_PIXELS`: some 2 seconds and 0.7 GB, the evaluation view included.
+At most `decoding.picture.MAX_PIXELS`: some 2 seconds and 0.7 GB, the evaluation view included.
 """
 
 import io
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from pipeline.decoding.image import check_picture_size, upright
+from pipeline.decoding.picture import check_picture_size, upright
 from pipeline.decoding.reasons import unreadable
 from pipeline.errors import UnreadableSample
 
@@ -67,14 +67,14 @@ def decode_depth(data: bytes, sensor: Any) -> Depth:
 
 
 def _pixels(data: bytes) -> np.ndarray:
-    """Uint16 [H, W], upright; the size is read from the header and bounded before any pixel is decoded."""
+    """Uint16 [H, W], upright; its size is bounded before any pixel is decoded."""
     try:
         image = Image.open(io.BytesIO(data), formats=("PNG",))
         check_picture_size("depth.png", *image.size)
         if image.mode != "I;16":
             raise UnreadableSample(f"depth.png: expected 16-bit grey, found mode {image.mode}")
         image.load()
-        return np.asarray(upright(image, image))
+        return np.asarray(upright(image, image.getexif))
     except UnreadableSample:
         raise
     except UnidentifiedImageError:

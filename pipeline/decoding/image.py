@@ -11,26 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from pipeline.decoding.jpeg import jpeg_pixels
+from pipeline.decoding import jpeg
+from pipeline.decoding.picture import check_picture_size, upright
 from pipeline.decoding.reasons import unreadable
 from pipeline.errors import UnreadableSample
 
-MAX_PIXELS = 64_000_000
-"""Larger images are refused before they are decoded: 192 MB of RGB."""
-MAX_SIDE_RATIO = 100
-"""Longer ones are refused too: the evaluation view scales their short side up to its size."""
-ORIENTATION = 0x0112
-"""The EXIF tag."""
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture upright, by its orientation."""
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of bombs and damaged tags; we decide
 
 
@@ -41,41 +26,19 @@ def decode_image(data: bytes) -> Image.Image:
         UnreadableSample: no JPEG, PNG or WebP, damaged, cut short or out of bounds.
     """
     try:
-        image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
-        check_picture_size("image", *image.size)
-        rgb = _jpeg(image, data) if image.format in ("JPEG", "MPO") else _on_white(image, data)
-        return upright(image, rgb)
+        return jpeg.decode_jpeg(data) if data.startswith(jpeg.START) else _png_or_webp(data)
     except UnreadableSample:
         raise
     except UnidentifiedImageError:
         raise UnreadableSample("image: not a JPEG, PNG or WebP") from None
-    except Exception as error:  # damaged files make Pillow raise nearly anything
+    except Exception as error:  # damaged files make decoders raise nearly anything
         raise unreadable("image", error) from None
 
 
-def check_picture_size(what: str, width: int, height: int) -> None:
-    """Refuse what takes too much memory, decoded or scaled by its short side."""
-    if width * height > MAX_PIXELS:
-        raise UnreadableSample(f"{what} of {width} x {height} pixels; the limit is {MAX_PIXELS}")
-    if max(width, height) > MAX_SIDE_RATIO * min(width, height):
-        raise UnreadableSample(
-            f"{what} of {width} x {height} pixels; one side is over {MAX_SIDE_RATIO} times the other"
-        )
-
-
-def upright(image: Image.Image, pixels: Image.Image) -> Image.Image:
-    """Pixels turned as the loaded image's orientation tag says; a damaged tag says nothing."""
-    try:
-        turn = TURNS.get(image.getexif().get(ORIENTATION))
-    except Exception:
-        return pixels
-    return pixels if turn is None else pixels.transpose(turn)
-
-
-def _jpeg(image: Image.Image, data: bytes) -> Image.Image:
-    pixels = jpeg_pixels(data)
-    # Only Pillow knows whose CMYK is stored inverted.
-    return Image.fromarray(pixels) if pixels.shape[2] == 3 else image.convert("RGB")
+def _png_or_webp(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=("PNG", "WEBP"))
+    check_picture_size("image", *image.size)
+    return upright(_on_white(image, data), image.getexif)
 
 
 def _on_white(image: Image.Image, data: bytes) -> Image.Image:

@@ -1,41 +1,27 @@
 """`video.mp4`: indexed within bounds, then decoded only as far as the asked frames need.
 
-PyAV hands bytes from strangers to FFmpeg, so: only these containers (playlists could name local
-files), no frame beyond a pixel limit, no audio or subtitles, one decoding thread.
+The frames are those that a player shows, upright, in the order in which it shows them. All of them
+take about a minute at worst (`decoding.video_packets.MAX_PIXELS`), the eight of a view 30 MB beside
+what FFmpeg keeps to predict from.
 """
 
-import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import cast
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.sidedata.sidedata import Type as SideDataType
-from av.stream import Discard, Disposition
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
-from pipeline.decoding.container_file import check_container
-from pipeline.decoding.hidden_frames import is_shown
 from pipeline.decoding.reasons import unreadable
+from pipeline.decoding.video_packets import indexed_packets
 from pipeline.errors import UnreadableSample
 
-CONTAINERS = "mov,avi,matroska"
-"""By the names of FFmpeg's demuxers: MP4 and its kin, AVI, Matroska and WebM."""
-MAX_FRAME_PIXELS = 4096 * 2304
-MAX_FRAMES = 20_000
-MAX_PIXELS = 10_000_000_000
-"""All frames together; about a minute of decoding on one core."""
-PICTURES = ("mjpeg", "png", "gif", "webp", "bmp")
-"""Codecs of covers, in containers that do not mark them."""
-MAX_GROWTH = 3
-"""Bytes of all frames over those of the file: samples used twice, frames stored compressed."""
 KEPT_PIXELS = 1280 * 720
 """Larger frames are shrunk to about as many when they are kept: 2.8 MB of RGB each."""
 EXACT = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
@@ -119,7 +105,11 @@ class Video:
         if numbers is None:
             yield from enumerate(self._all())
             return
-        number_of = {p.pts: number for p, number in zip(self.packets, numbers) if number is not None}
+        number_of = {
+            packet.pts: number
+            for packet, number in zip(self.packets, numbers)
+            if packet.pts is not None and number is not None
+        }
         codec = self._restarted()
         for place in range(self._keyframe_before(min(wanted), numbers), len(self.packets)):
             codec.skip_frame = "DEFAULT" if numbers[place] in wanted else "NONREF"
@@ -181,7 +171,7 @@ def decode_video(data: bytes) -> Video:
         UnreadableSample: no video, another container, damaged, or out of bounds.
     """
     with _unreadable_if_damaged():
-        return _indexed(data)
+        return Video(*indexed_packets(data))
 
 
 @contextmanager
@@ -199,68 +189,14 @@ def _unreadable_if_damaged() -> Iterator[None]:
         raise unreadable("video.mp4", error) from None
 
 
-def _indexed(data: bytes) -> Video:
-    check_container(data)
-    # Skipping every frame keeps FFmpeg's own probing from decoding any.
-    file, options = io.BytesIO(data), {"format_whitelist": CONTAINERS, "skip_frame": "all"}
-    container = cast(InputContainer, av.open(file, options=options, metadata_errors="replace"))
-    stream = _shown_stream(container)
-    codec = stream.codec_context
-    if codec is None:
-        raise UnreadableSample("video.mp4: a codec that this FFmpeg does not know")
-    _check_size(codec.width, codec.height, 1)
-    codec.thread_count = 1
-    codec.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
-    packets: list[Packet] = []
-    most = min(MAX_FRAMES, MAX_PIXELS // (codec.width * codec.height or 1))
-    size = 0
-    for packet in container.demux(stream):
-        if packet.is_corrupt:
-            raise UnreadableSample("video.mp4: damaged, or cut short")
-        if packet.size and (packets or packet.is_keyframe):
-            packets.append(packet)
-            size += packet.size
-            if len(packets) > most:
-                _check_size(codec.width, codec.height, len(packets))
-            if size > MAX_GROWTH * len(data):
-                raise UnreadableSample("video.mp4: its frames take more bytes than the file has")
-    shown = [not packet.is_discard and is_shown(codec.name, packet) for packet in packets]
-    if not any(shown):
-        raise UnreadableSample("video.mp4: no frame that could be decoded")
-    if sum(shown) == 1 and codec.name in PICTURES:
-        raise UnreadableSample(f"video.mp4: one {codec.name} picture, a cover and no clip")
-    return Video(stream, packets, shown)
-
-
-def _shown_stream(container: InputContainer) -> VideoStream:
-    """The stream that FFmpeg's player shows, unless it is a cover; the others are passed over."""
-    clips = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not clips:
-        raise UnreadableSample("video.mp4: no video stream")
-    best = container.streams.best("video")
-    shown = best if best in clips else clips[0]
-    for stream in container.streams:
-        stream.discard = Discard.default if stream is shown else Discard.all
-    return cast(VideoStream, shown)
-
-
 def _upright(pixels: np.ndarray, frame: VideoFrame) -> np.ndarray:
     """Pixels turned and mirrored as the track's display matrix says, by its signs."""
-    matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
-    if matrix is None:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if not isinstance(matrix, SideData):
         return pixels
-    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
+    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()
     if abs(b) > abs(a):
         pixels, down, across = pixels.transpose(1, 0, 2), b, c
     else:
         down, across = d, a
     return np.ascontiguousarray(pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
-
-
-def _check_size(width: int, height: int, frames: int) -> None:
-    pixels = width * height
-    if pixels > MAX_FRAME_PIXELS or frames > MAX_FRAMES or frames * pixels > MAX_PIXELS:
-        raise UnreadableSample(
-            f"video.mp4: {frames} or more frames of {width} x {height}; the limits are "
-            f"{MAX_FRAMES} frames, {MAX_FRAME_PIXELS} pixels a frame, {MAX_PIXELS} in all"
-        )
