@@ -25,6 +25,7 @@ from rich.progress import track
 from pipeline.atomic import naming
 from pipeline.config import Params, SourceConfig, load_params
 from pipeline.datasets import RawDataset, RawItem
+from pipeline.decoding.reasons import one_line
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.interruption import keeping
 from pipeline.places import is_remote, place, publish, remove
@@ -146,7 +147,10 @@ def _readable(
     rejected: list[dict[str, str]],
     captions: set[str],
 ) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Read every item and decode what will be decoded later; the others go to `rejected`."""
+    """Read every item and decode what will be decoded later; the others go to `rejected`.
+
+    A converter that is simply wrong rejects all of them, and `max_rejected` stops it.
+    """
     console = Console(stderr=True)
     for item in track(items, "samples", console=console, disable=not console.is_terminal):
         try:
@@ -156,8 +160,13 @@ def _readable(
             text = decode_text(members)
             _check_labels(text.labels, dataset.classes)
             captions.update(text.label_texts)
-        except (UnreadableSample, OSError) as error:
+        except (UserError, MemoryError):
+            raise
+        except UnreadableSample as error:
             rejected.append({"key": item.key, "reason": str(error)})
+        except Exception as error:  # whatever a converter raises over one file's content
+            reason = one_line(f"{type(error).__name__}: {error}")
+            rejected.append({"key": item.key, "reason": reason})
         else:
             yield item.key, members
 

@@ -1,4 +1,8 @@
-"""`audio.{flac,ogg,wav}`: opened within bounds, then read only where a view needs it."""
+"""`audio.{flac,ogg,wav}`: opened within bounds, then read only where a view needs it.
+
+At most `MAX_SAMPLES` over all channels: some 5 seconds (of FLAC; 10 of a full OGG) for all of them,
+less than 200 MB beside the file's own bytes.
+"""
 
 import io
 from collections.abc import Sequence
@@ -15,6 +19,7 @@ from pipeline.decoding.resample import (
     resampled,
     resampled_length,
 )
+from pipeline.decoding.sound_length import with_true_length
 from pipeline.errors import UnreadableSample
 
 FORMATS = ("FLAC", "OGG", "WAV", "WAVEX", "RF64")
@@ -23,6 +28,8 @@ MIN_SECONDS = 0.025
 MAX_SECONDS = 3600
 MAX_RATE = 192_000
 MAX_CHANNELS = 8
+MAX_SAMPLES = 400_000_000
+"""Of all channels together: an hour of stereo at 48 kHz is less."""
 BLOCK = 1 << 20
 """Samples held at once while a whole recording is checked."""
 
@@ -67,7 +74,10 @@ class Recording:
             block = self._source(start, min(start + BLOCK, self.count))
             silent = silent and bool((block == first).all())
         if silent:
-            raise UnreadableSample("audio: silent, every sample has the same value")
+            raise UnreadableSample(
+                "audio: the first channel, the one that is read, is silent: every sample has the "
+                "same value"
+            )
 
     def _source(self, start: int, stop: int) -> np.ndarray:
         """Samples of the first channel at the recording's own rate, float64 [stop - start]."""
@@ -76,7 +86,7 @@ class Recording:
                 file.seek(start)
                 samples = file.read(stop - start, dtype="float64", always_2d=True)[:, 0]
         except soundfile.LibsndfileError as error:
-            raise UnreadableSample(f"audio: {error.error_string.strip()}") from None
+            raise _damaged(error) from None
         if len(samples) < stop - start:
             raise UnreadableSample(
                 f"audio: {self.count} samples promised, it ends after {start + len(samples)}"
@@ -94,9 +104,10 @@ def decode_audio(data: bytes) -> Recording:
             bounds, or a rate without a large common divisor with 16 kHz.
     """
     try:
+        data = with_true_length(data, MAX_SAMPLES)
         file = soundfile.info(io.BytesIO(data))
     except soundfile.LibsndfileError as error:
-        raise UnreadableSample(f"audio: {error.error_string.strip()}") from None
+        raise _damaged(error) from None
     if file.format not in FORMATS:
         raise UnreadableSample(f"audio: expected FLAC, OGG or WAV, found {file.format}")
     if not 1 <= file.samplerate <= MAX_RATE or kernel_size(file.samplerate) > MAX_TAPS:
@@ -111,7 +122,16 @@ def decode_audio(data: bytes) -> Recording:
             f"audio: {file.frames} samples at {file.samplerate} Hz; expected {MIN_SECONDS} to "
             f"{MAX_SECONDS} seconds"
         )
+    if file.frames * file.channels > MAX_SAMPLES:
+        raise UnreadableSample(
+            f"audio: {file.frames} samples of {file.channels} channels; the limit is {MAX_SAMPLES}"
+        )
     return Recording(data, file.samplerate, file.frames)
+
+
+def _damaged(error: soundfile.LibsndfileError) -> UnreadableSample:
+    reason = error.error_string.strip() or "damaged or cut short"
+    return UnreadableSample(f"audio: {reason}")
 
 
 @dataclass(frozen=True)

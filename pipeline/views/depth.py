@@ -36,7 +36,7 @@ DEPTH_CHAIN = (
 )
 DEPTH_IMAGE_CHAIN = (
     f"geometry of the depth map: {CROP_TEXT}, bicubic), RandHorizontalFlip({FLIP}), "
-    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v1"
+    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v2"
 )
 
 

@@ -30,9 +30,9 @@ JITTER = 0.4
 
 IMAGE_CHAIN = (
     f"{CROP_TEXT}, bicubic), RandHorizontalFlip({FLIP}), "
-    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v2"
+    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v3"
 )
-PAIRED_IMAGE_CHAIN = f"{CROP_TEXT}, bicubic); v1"
+PAIRED_IMAGE_CHAIN = f"{CROP_TEXT}, bicubic); v2"
 """The image paired with points: the last row of Table 1."""
 
 

@@ -19,7 +19,7 @@ PERTURB_SIGMA, PERTURB_CLIP = 0.06, 0.18
 
 POINTS_CHAIN = (
     f"subset, unit sphere, RandDropout({MAX_DROPOUT}), RandScale{SCALE}, RandShift({SHIFT}), "
-    f"RandPerturb(sigma={PERTURB_SIGMA}, clip={PERTURB_CLIP}), RandRotate(y); v2"
+    f"RandPerturb(sigma={PERTURB_SIGMA}, clip={PERTURB_CLIP}), RandRotate(y); v3"
 )
 
 

@@ -17,8 +17,8 @@ from pipeline.views.short_side import (
     sample_short_side,
 )
 
-VIDEO_CHAIN = f"clip from a random start, {SHORT_SIDE_CHAIN}, {ERASE_TEXT} on all frames; v1"
-PAIRED_VIDEO_CHAIN = f"clip at the audio window's place, {SHORT_SIDE_CHAIN}; v1"
+VIDEO_CHAIN = f"clip from a random start, {SHORT_SIDE_CHAIN}, {ERASE_TEXT} on all frames; v2"
+PAIRED_VIDEO_CHAIN = f"clip at the audio window's place, {SHORT_SIDE_CHAIN}; v2"
 """The clip paired with audio: the last row of Table 1."""
 CENTRE = 0.5
 
