@@ -39,7 +39,8 @@ def _images(x: Tensor) -> None:
     if x.dtype == torch.uint8:
         return
     low, high = float(x.min()), float(x.max())
-    if not x.is_floating_point() or high > BRIGHTEST or (low >= 0 and high <= 1):
+    pixels = 0 <= low < high <= 1
+    if not x.is_floating_point() or high > BRIGHTEST or pixels:
         raise UserError(
             f"images: {x.dtype} within {low:g}..{high:g}; expected uint8 pixels within 0..255, or "
             "floats that CLIP's mean and std have normalised: give the pixels as uint8"
