@@ -1,12 +1,14 @@
 """WebDataset shards: byte-identical tars of a fixed number of samples, and their index."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import webdataset as wds
@@ -14,6 +16,7 @@ import xxhash
 
 from pipeline import commands
 from pipeline.errors import UserError
+from pipeline.places import is_remote
 from pipeline.small_files import open_regular, read_json
 from pipeline.tar import TarError, plain_files
 
@@ -146,33 +149,23 @@ def _problem(index: ShardIndex) -> str | None:
     return None
 
 
-def verify_shard(folder: Path, shard: ShardInfo) -> None:
-    """Compare a tar with the hash in its index.
-
-    Raises:
-        UserError: the tar is missing or was changed after its index was written.
-    """
-    path = _present(folder, shard)
-    found = file_hash(path)
-    if found != shard.xxh3:
-        raise UserError(
-            f"{path}: expected xxh3 {shard.xxh3} of {folder / INDEX}, found {found}; "
-            f"{_prepare_command(folder)}"
-        )
-
-
 def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Stream (key, members) from a tar; members stay bytes, nothing is unpacked to disk.
 
+    Its content is compared with the hash in the index when a process first reads it, and again
+    where the file has changed since; behind a URL each time.
+
     Raises:
-        UserError: the tar is missing, damaged, or holds another number of samples.
+        UserError: the tar is missing, damaged, was changed after its index was written, or holds
+            another number of samples.
     """
     path, mend = _present(folder, shard), _prepare_command(folder)
     size, count = path.stat().st_size, 0
     if size != shard.bytes:
         raise UserError(f"{path}: expected {shard.bytes} bytes, found {size}; {mend}")
     try:
-        for key, entries in groupby(_entries(path, size), key=lambda entry: entry[0]):
+        file = _proved(path, shard)
+        for key, entries in groupby(_entries(file, size), key=lambda entry: entry[0]):
             members = {member: data for _, member, data in entries}
             count += 1
             if count > shard.count:
@@ -185,9 +178,37 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
         raise UserError(f"{path}: expected {shard.count} samples, found {count}{more}; {mend}")
 
 
-def _entries(path: Path, size: int) -> Iterator[tuple[str, str, bytes]]:
+def _proved(path: Path, shard: ShardInfo) -> BinaryIO:
+    """A tar of the very content that its index tells of, opened.
+
+    Raises:
+        UserError: it is of another.
+        OSError: it cannot be read.
+    """
+    if is_remote(path):
+        content = path.read_bytes()
+        found, file = xxhash.xxh3_128_hexdigest(content), cast(BinaryIO, io.BytesIO(content))
+    else:
+        there = path.stat()
+        found = _known_hash(path, there.st_ino, there.st_size, there.st_mtime_ns)
+        file = open_regular(path)
+    if found != shard.xxh3:
+        file.close()
+        raise UserError(
+            f"{path}: expected xxh3 {shard.xxh3} of {path.with_name(INDEX)}, found {found}; "
+            f"{_prepare_command(path.parent)}"
+        )
+    return file
+
+
+@lru_cache(maxsize=1 << 16)
+def _known_hash(path: Path, *identity: int) -> str:
+    return file_hash(path)
+
+
+def _entries(tar: BinaryIO, size: int) -> Iterator[tuple[str, str, bytes]]:
     """(key, member, data) of a tar's files; the first dot of a file's name ends its key."""
-    with open_regular(path) as file:
+    with tar as file:
         for name, data in plain_files(file, size):
             folder, slash, name = name.rpartition("/")
             stem, _, member = name.partition(".")

@@ -109,7 +109,7 @@ def test_a_tar_that_is_not_its_indexs_is_refused_and_those_before_it_kept(
 def test_a_truncated_or_missing_tar_is_one_clear_line(own_world: Path, cache: str) -> None:
     tar = train_folder(own_world) / "000001.tar"
     tar.write_bytes(tar.read_bytes()[:3000])
-    with pytest.raises(UserError, match=r"000001.tar: expected xxh3"):
+    with pytest.raises(UserError, match=r"000001.tar: expected \d+ bytes, found 3000"):
         extract(tiny_params(own_world, cache=cache), "fake-objects")
     tar.unlink()
     with pytest.raises(UserError, match=r"000001.tar: missing shard, 6 samples expected"):

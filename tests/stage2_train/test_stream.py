@@ -91,6 +91,23 @@ def test_each_pass_takes_every_sample_once_under_its_own_view(cached_world: Path
     assert not torch.equal(first, third)
 
 
+@pytest.fixture
+def believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tars are not compared with their index's hash: the join has proofs of its own."""
+    monkeypatch.setattr("pipeline.shards._proved", lambda path, shard: path.open("rb"))
+
+
+def test_a_tar_that_is_not_what_its_index_hashed_is_refused(world: Path) -> None:
+    folder = world / "shards" / "objects" / "train"
+    tar = folder / read_index(folder).shards[1].name
+    content = bytearray(tar.read_bytes())
+    content[len(content) // 2] ^= 1
+    tar.write_bytes(content)
+    with pytest.raises(UserError, match="000001.tar: expected xxh3 .* python -m pipeline.prepare"):
+        take(world, 16)
+
+
+@pytest.mark.usefixtures("believed")
 def test_a_swapped_key_stops_the_stream(world: Path) -> None:
     """Two samples of a tar change places after the teacher saw them."""
     folder = world / "shards" / "objects" / "train"
@@ -114,6 +131,7 @@ def test_a_tar_that_changed_with_its_index_is_named(world: Path) -> None:
         take(world, 16)
 
 
+@pytest.mark.usefixtures("believed")
 def test_changed_content_under_the_same_key_stops_the_stream(world: Path) -> None:
     folder = world / "shards" / "objects" / "train"
     index = read_index(folder)
@@ -150,6 +168,7 @@ def test_too_few_cached_views_are_refused(cached_world: Path) -> None:
         open_targets(params, "fake-objects", index)
 
 
+@pytest.mark.usefixtures("believed")
 def test_the_next_readable_sample_of_the_tar_takes_an_unreadable_ones_place(world: Path) -> None:
     folder = world / "shards" / "objects" / "train"
     shard = read_index(folder).shards[0]
@@ -175,6 +194,7 @@ def test_the_next_readable_sample_of_the_tar_takes_an_unreadable_ones_place(worl
     assert torch.equal(targets[kept], whole[0].targets["fake-objects"][kept])
 
 
+@pytest.mark.usefixtures("believed")
 def test_a_tar_without_a_readable_sample_is_named(world: Path) -> None:
     folder = world / "shards" / "objects" / "train"
     shard = read_index(folder).shards[1]
