@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pipeline.config.student import StudentConfig
+from pipeline.config.student import LARGEST, StudentConfig
 from pipeline.errors import UserError
 from pipeline.small_files import read_json
 from pipeline.weights import file_sha256, load_checkpoint, refuse_non_finite
@@ -39,6 +39,10 @@ class StudentCard:
     """Of the frozen CLIP's weights file."""
     teachers: dict[str, int]
     """Teacher -> feature dimension of the projectors saved along."""
+
+    def __post_init__(self) -> None:
+        if not all(1 <= dim <= LARGEST for dim in self.teachers.values()):
+            raise ValueError(f"dimensions of teachers must be from 1 to {LARGEST}")
 
 
 def write(

@@ -120,6 +120,21 @@ def test_an_index_too_large_to_be_read_is_not_written(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("sizes", "teachers"),
+    [({"rank": 10**9}, {}), ({"experts": {"owned": 10**9}}, {}), ({"top_k": -1}, {}),
+     ({"points": {"widths": [8, 10**9, 8]}}, {}), ({"points": {"groups": 0}}, {}),
+     ({"video": {"frames": 10**9}}, {}), ({"audio": {"kernel": 10**9}}, {}), ({}, {"a": 10**9}),
+     ({}, {"a": -1})],
+)  # fmt: skip
+def test_a_student_of_impossible_sizes_is_refused(
+    tmp_path: Path, sizes: dict, teachers: dict
+) -> None:
+    card = {"format": 1, "config": {"modalities": ["image"], **sizes}, "clip_sha256": ""}
+    (tmp_path / CARD).write_text(json.dumps({**card, "teachers": teachers}))
+    assert "train it or copy it again" in refused(lambda: read_card(tmp_path))
+
+
 @pytest.mark.parametrize("content", [None, *BROKEN.values()])
 def test_a_hostile_marker_is_none(tmp_path: Path, content: bytes | None) -> None:
     path = marker_path(tmp_path, "a.tar")
