@@ -5,6 +5,7 @@ make, no locks and no partial files: each object is put whole, so nothing half w
 there.
 """
 
+import re
 import shutil
 from pathlib import Path
 from typing import cast
@@ -13,15 +14,23 @@ from upath import UPath
 
 from pipeline.errors import UserError
 
+_SECRET = re.compile(r"://[^/@:]+:\S+@|\?[^=]*=")
+
 
 def place(where: str | Path) -> Path:
     """The path of a folder or file; of a URL one that reads and writes there.
 
     Raises:
-        UserError: nothing here reads such URLs, or the server cannot be reached or refuses.
+        UserError: it holds credentials, nothing here reads such URLs, or the server cannot be
+            reached or refuses.
     """
     if "://" not in str(where):
         return Path(where)
+    if _SECRET.search(str(where)):
+        raise UserError(
+            f"{where}: expected an address without credentials, which files and messages would "
+            "repeat; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or fsspec's own settings"
+        )
     try:
         # Other processes write there too, so no listing is kept
         path = UPath(where, use_listings_cache=False)

@@ -12,6 +12,8 @@ from typing import BinaryIO
 from zlib import adler32
 
 BLOCK = 512
+LARGEST_FILE = 1 << 30
+"""Bytes; a file is read whole."""
 LONGEST_EXTENSION = 1 << 16
 """Bytes of what precedes an entry that does not fit its header; paths have 4,096 or less."""
 MOST_EXTENSIONS = 4
@@ -81,6 +83,8 @@ def _content(file: BinaryIO, length: int) -> bytes:
 def _within(length: int, left: int) -> int:
     if not 0 <= length <= left:
         raise TarError(f"an entry of {length} bytes, {left} before the tar's end")
+    if length > LARGEST_FILE:
+        raise TarError(f"an entry of {length} bytes, larger than any sample is")
     return length
 
 
@@ -129,8 +133,8 @@ def _pax_records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         space = data.find(b" ", start, start + 8)
         digits = data[start:space]
         stop = start + int(digits) if space > start and digits.isdigit() else 0
-        key, equals, value = data[space + 1 : stop - 1].partition(b"=")
-        if not equals or stop > len(data) or data[stop - 1] != ord("\n"):
+        key, equals, value = data[space + 1 : max(space, stop - 1)].partition(b"=")
+        if not equals or data[stop - 1 : stop] != b"\n":
             raise TarError("a damaged pax header")
         if key.startswith(_SPARSE):
             raise TarError("a sparse file is no plain file")

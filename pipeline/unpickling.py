@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ def convert(source: Path, target: Path) -> None:
             checkpoint = torch.load(source, map_location="cpu", weights_only=True)
         plain = _Plain(source.stat().st_size)(checkpoint)
     except pickle.UnpicklingError as error:
+        if not _asks_for_code(source, error):
+            raise UserError(damaged(source, ValueError(_unpickler_says(error)))) from error
         raise UserError(
             f"{source}: holds more than tensors, numbers and settings ({_wants(source, error)}); "
             "ask its authors for a file of plain tensors"
@@ -128,11 +131,12 @@ class _Plain:
 
 def refused(path: Path, error: Exception) -> str:
     """Say in one line what the pickle in `path` asks for, and the command that converts it."""
-    if "Unsupported global" not in str(error) or _is_cut_short(path):
+    if not _asks_for_code(path, error):
         return damaged(path, ValueError(_unpickler_says(error)))
     return (
         f"{path}: holds more than tensors ({_wants(path, error)}) and is not loaded as it is; "
-        f"convert it safely: python -m pipeline.weights convert {path} {path.stem}.plain.pt"
+        f"convert it safely: python -m pipeline.weights convert {quote(str(path))} "
+        f"{quote(f'{path.stem}.plain.pt')}"
     )
 
 
@@ -142,6 +146,10 @@ def _wants(path: Path, error: Exception) -> str:
     except ValueError:  # torch lists them for zip-format files only
         names = []
     return ", ".join(sorted(names)) or _unpickler_says(error)
+
+
+def _asks_for_code(path: Path, error: Exception) -> bool:
+    return "unsupported global" in str(error).lower() and not _is_cut_short(path)
 
 
 def _is_cut_short(path: Path) -> bool:
@@ -162,7 +170,7 @@ def _is_cut_short(path: Path) -> bool:
 def _unpickler_says(error: Exception) -> str:
     # torch puts its cause in the middle of a page of advice
     cause = re.search(
-        r"WeightsUnpickler error: (?:Unsupported global: GLOBAL )?(\S.*?) ?(?:was not|$)",
+        r"WeightsUnpickler error:\s+(?:Unsupported global: GLOBAL )?(\S.*?) ?(?:was not|$)",
         str(error),
         re.M,
     )

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.atomic import replacing
-from pipeline.config.student import StudentConfig
+from pipeline.config.student import LARGEST, StudentConfig
 from pipeline.errors import UserError
 from pipeline.identity import differences
 from pipeline.small_files import read_json
@@ -41,6 +41,10 @@ class StudentCard:
     """Identity of the frozen CLIP (`pipeline.identity.clip_identity`)."""
     teachers: dict[str, int]
     """Teacher -> feature dimension of the projectors saved along."""
+
+    def __post_init__(self) -> None:
+        if not all(1 <= dim <= LARGEST for dim in self.teachers.values()):
+            raise ValueError(f"dimensions of teachers must be from 1 to {LARGEST}")
 
 
 def write(

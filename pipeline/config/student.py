@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+LARGEST = 1 << 14
+"""A size beyond it is a slip, or a file made to fill the memory: modules are built of them."""
+MOST_RANKS = 1 << 10
+"""Experts that a token sees, times their rank; the paper's recipe has 16."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExpertCounts:
@@ -38,8 +43,11 @@ class PointsConfig:
     """Mini-PointNet: point -> w0 -> w1, joined with the group's maximum, -> w2 -> w1, maximum."""
 
     def __post_init__(self) -> None:
-        if min(self.groups, self.group_size, *self.widths) < 1:
-            raise ValueError(f"groups, group_size and widths must be >= 1, found {self}")
+        sizes = (self.groups, self.group_size, *self.widths)
+        if min(sizes) < 1 or max(sizes) > LARGEST:
+            raise ValueError(
+                f"groups, group_size and widths must be >= 1 and <= {LARGEST}, found {self}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +58,8 @@ class VideoConfig:
     """Frames of a video, two a clip; equals `views.video_frames`."""
 
     def __post_init__(self) -> None:
-        if self.frames < 2 or self.frames % 2:
-            raise ValueError(f"frames must be even and at least 2, found {self.frames}")
+        if not 2 <= self.frames <= LARGEST or self.frames % 2:
+            raise ValueError(f"frames must be even, from 2 to {LARGEST}, found {self.frames}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +79,10 @@ class AudioConfig:
     def __post_init__(self) -> None:
         if not 0.1 <= self.seconds <= 60:
             raise ValueError(f"seconds must be within 0.1..60, found {self.seconds}")
-        if not 1 <= self.stride <= self.kernel:
+        if not 1 <= self.stride <= self.kernel <= LARGEST:
             raise ValueError(
-                f"stride must be from 1 to kernel (no frame is left out), found {self}"
+                f"stride must be from 1 to kernel (no frame is left out), kernel at most {LARGEST}, "
+                f"found {self}"
             )
 
 
@@ -120,6 +129,11 @@ class StudentConfig:
             )
         if self.rank < 1:
             raise ValueError(f"rank must be >= 1, found {self.rank}")
+        if self.rank * self.experts.visible > MOST_RANKS:
+            raise ValueError(
+                f"rank times experts (shared + owned) must be <= {MOST_RANKS}, found {self.rank} "
+                f"times {self.experts.visible}"
+            )
         if self.lora_alpha <= 0:
             raise ValueError(f"lora_alpha must be > 0, found {self.lora_alpha}")
         if self.projector not in ("linear", "mlp"):
