@@ -93,7 +93,7 @@ def clip(
         sound = out.add_stream("aac", rate=16000) if cover or not frames else None
         for stream in covers:
             picture = av.VideoFrame.from_image(Image.new("RGB", (20, 20), "red"))
-            out.mux(stream.encode(picture) + stream.encode())
+            out.mux(stream.encode(picture.reformat(format=stream.pix_fmt)) + stream.encode())
         for stream in streams:
             for number in range(frames):
                 out.mux(stream.encode(av.VideoFrame.from_ndarray(frame(number), format="rgb24")))
@@ -120,8 +120,10 @@ def _video(
 
 
 def _cover(out: av.container.OutputContainer) -> av.VideoStream:
-    stream = out.add_stream("png", rate=1)
-    stream.width, stream.height, stream.pix_fmt = 20, 20, "rgb24"
+    in_mp4 = out.format.name == "mp4"
+    stream = out.add_stream("png" if in_mp4 else "mjpeg", rate=1)
+    stream.width, stream.height = 20, 20
+    stream.pix_fmt = "rgb24" if in_mp4 else "yuvj420p"
     stream.disposition = Disposition.attached_pic
     return stream
 
