@@ -93,7 +93,7 @@ def _has_word(caption: str) -> bool:
 
 @dataclass(frozen=True)
 class _Meta:
-    labels: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] = ()
+    labels: tuple[Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)], ...] = ()
 
 
 @dataclass(frozen=True)

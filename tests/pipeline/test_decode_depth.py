@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.decoding.depth import decode_depth
 from pipeline.errors import UnreadableSample
+from tests.made_media import tagged
 from tests.made_members import SENSOR, depth_png, jpeg_bytes, png_header, waves
 
 RAW = waves()
+DEEP: list = []
+for _ in range(900):
+    DEEP = [DEEP]
 
 
 def test_the_stored_integers_are_kept() -> None:
@@ -50,12 +55,28 @@ def test_sunrgbd_is_read_as_vitlens_reads_it() -> None:
         (depth_png(RAW)[:200], "truncated"),
         (png_header(50_000, 50_000), "depth.png: .*50000 x 50000|exceeds limit"),
         (png_header(9000, 9000), "9000 x 9000 pixels; the limit is 64000000"),
+        (png_header(1, 1_000_000), "one side is over 100 times the other"),
     ],
-    ids=["zero", "8-bit", "rgb", "jpeg", "empty", "cut", "50,000 x 50,000", "81 megapixels"],
+    ids=[
+        "zero",
+        "8-bit",
+        "rgb",
+        "jpeg",
+        "empty",
+        "cut",
+        "50,000 x 50,000",
+        "81 megapixels",
+        "1 x 1,000,000",
+    ],
 )
 def test_what_is_no_depth_map_is_unreadable(data: bytes, reason: str) -> None:
     with pytest.raises(UnreadableSample, match=reason):
         decode_depth(data, SENSOR)
+
+
+def test_a_turned_map_is_turned_back() -> None:
+    turned = tagged(Image.fromarray(RAW).transpose(Image.Transpose.ROTATE_90), "png", 6)
+    assert np.array_equal(decode_depth(turned, SENSOR).raw, RAW)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +87,9 @@ def test_what_is_no_depth_map_is_unreadable(data: bytes, reason: str) -> None:
         ({**SENSOR, "encoding": ["feet"]}, "encoding is"),
         ({**SENSOR, "baseline": -1}, "baseline is -1, expected a number > 0"),
         ({**SENSOR, "fx": True}, "fx is True"),
+        ({**SENSOR, "fx": 10**400}, "fx is 1000.*0000, expected"),
+        ({**SENSOR, "encoding": DEEP}, r"encoding is \[\[\["),
+        ({**SENSOR, "baseline": DEEP}, r"baseline is \[\[\["),
         ({**SENSOR, "fx": float("nan")}, "fx is nan"),
         ({"encoding": "millimetres", "fx": 520}, "baseline is None"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pipeline import prepare as preparation
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem
+from pipeline.errors import UserError
 from pipeline.prepare import prepare
 from tests.made_members import audio_bytes, depth_png, every_member, hum, png_header, video_bytes
 from tests.tiny_world import tiny_params
@@ -29,6 +31,25 @@ HOSTILE = {
 NAMES = {"video": "video.mp4", "depth": "depth.png", "audio": "audio.flac"}
 
 
+def prepared(
+    items: list[RawItem],
+    modality: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    max_rejected: float = 1.0,
+) -> tuple[int, dict[str, str]]:
+    """Samples kept, and reason by key of the others."""
+    dataset = RawDataset(items, ["ball"], (modality,), "none")
+    monkeypatch.setattr(preparation, "read_raw", lambda source, raw, split: dataset)
+    params = tiny_params(folder)
+    params.sources["things"] = SourceConfig(
+        modality=modality, converter="none", raw="none", max_rejected=max_rejected
+    )
+    index = prepare(params, "things", "train", folder)
+    lines = (folder / "shards/things/train/rejected.jsonl").read_text().splitlines()
+    return index.samples, {line["key"]: line["reason"] for line in map(json.loads, lines)}
+
+
 @pytest.mark.parametrize("modality", HOSTILE)
 def test_what_no_view_could_use_is_rejected(
     modality: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -38,14 +59,52 @@ def test_what_no_view_could_use_is_rejected(
         key: {**good, NAMES[modality]: data} for key, data in HOSTILE[modality].items()
     }
     items = [RawItem(key, lambda data=data: data) for key, data in members.items()]
-    dataset = RawDataset(items, ["ball"], (modality,), "none")
-    monkeypatch.setattr(preparation, "read_raw", lambda source, raw, split: dataset)
-    source = SourceConfig(modality=modality, converter="none", raw="none", max_rejected=1.0)
-    params = tiny_params(tmp_path)
-    params.sources["things"] = source
-    index = prepare(params, "things", "train", tmp_path)
-    lines = (tmp_path / "shards/things/train/rejected.jsonl").read_text().splitlines()
-    rejected = {entry["key"]: entry["reason"] for entry in map(json.loads, lines)}
-    assert index.samples == 1
+    samples, rejected = prepared(items, modality, tmp_path, monkeypatch)
+    assert samples == 1
     assert rejected.keys() == HOSTILE[modality].keys()
     assert all(len(reason) > 10 and "0x" not in reason for reason in rejected.values())
+
+
+RAISED = {
+    "KeyError: 'points'": KeyError("points"),
+    "BadZipFile: File is not a zip file": BadZipFile("File is not a zip file"),
+    "ValueError: invalid literal for int() with base 10: 'OFF490'": ValueError(
+        "invalid literal for int() with\nbase 10: 'OFF490'"
+    ),
+    "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: no": (
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")
+    ),
+    "FileNotFoundError: gone": FileNotFoundError("gone"),
+}
+
+
+def raising(error: BaseException) -> RawItem:
+    def read() -> dict[str, bytes]:
+        raise error
+
+    return RawItem(type(error).__name__, read)
+
+
+def test_what_a_converter_raises_rejects_its_sample_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [RawItem("good", every_member), *map(raising, RAISED.values())]
+    samples, rejected = prepared(items, "image", tmp_path, monkeypatch)
+    assert samples == 1
+    assert rejected == {type(error).__name__: reason for reason, error in RAISED.items()}
+
+
+def test_a_converter_that_is_wrong_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [RawItem("good", every_member), raising(AttributeError("no such thing"))]
+    with pytest.raises(UserError, match="1 of 2 .*AttributeError: AttributeError: no such thing"):
+        prepared(items, "image", tmp_path, monkeypatch, max_rejected=0.1)
+
+
+@pytest.mark.parametrize("error", [UserError("mend it"), MemoryError(), KeyboardInterrupt()])
+def test_what_is_no_fault_of_a_sample_ends_the_conversion(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(type(error)):
+        prepared([RawItem("good", every_member), raising(error)], "image", tmp_path, monkeypatch)
