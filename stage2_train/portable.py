@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pipeline.atomic import replacing
+from pipeline.atomic import naming, replacing
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
 from pipeline.weights import file_sha256, load_checkpoint
@@ -58,7 +58,9 @@ def write(
         teachers={} if projectors is None else projectors.dims,
     )
     with replacing(folder / TENSORS) as tensor_file, replacing(folder / CARD) as card_file:
-        tensor_file.write(save(tensors))
+        with naming(folder / TENSORS):
+            tensor_file.write(save(tensors))
+            tensor_file.flush()
         card_file.write(msgspec.json.format(msgspec.json.encode(card), indent=2))
 
 

@@ -92,13 +92,18 @@ def test_output_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPat
 
 
 def test_children_do_not_hear_ctrl_c_and_here_it_waits() -> None:
+    told = []
     with pytest.raises(KeyboardInterrupt):
-        with deaf_children():
-            child = os.fork()
-            if child == 0:
-                signal.raise_signal(signal.SIGINT)
-                os._exit(7)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        beside_a_deaf_child(told)
+    assert told == [7, "waited"]
+
+
+def beside_a_deaf_child(told: list) -> None:
+    with deaf_children():
+        child = os.fork()
+        if child == 0:
             signal.raise_signal(signal.SIGINT)
-            waited = True
-    assert waited
+            os._exit(7)
+        told.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        signal.raise_signal(signal.SIGINT)
+        told.append("waited")
