@@ -27,8 +27,7 @@ def exit_on_user_error(main: Callable[[], None]) -> None:
     # Also where a shell has a command in the background ignore it
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        main()
-        sys.stdout.flush()
+        _print_all_of(main)
     except UserError as error:
         sys.exit(f"error: {' '.join(str(error).splitlines())}")
     except KeyboardInterrupt as stop:
@@ -44,6 +43,16 @@ def exit_on_user_error(main: Callable[[], None]) -> None:
             raise
         where = error.filename or ("standard output" if lost_output else "a file")
         sys.exit(f"error: {where}: {error.strerror}; mend that, and run: {same_command()}")
+
+
+def _print_all_of(main: Callable[[], None]) -> None:
+    """Run it to where its output is delivered; Python's exit would be too late to tell of errors."""
+    try:
+        main()
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
 
 
 def _lost_output() -> bool:

@@ -84,10 +84,13 @@ def test_a_reader_that_goes_away_is_no_error(monkeypatch: pytest.MonkeyPatch) ->
         assert ended(lambda: print("hello")) == 141
 
 
-def test_output_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("last", [lambda: None, sys.exit])
+def test_output_that_cannot_be_written_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, last: Callable
+) -> None:
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
-        said = ended(lambda: print("hello"))
+        said = ended(lambda: (print("hello"), last()))
     assert str(said).startswith("error: standard output: No space left on device; ")
 
 
