@@ -46,7 +46,7 @@ def exit_on_user_error(main: Callable[[], None]) -> None:
 
 
 def _print_all_of(main: Callable[[], None]) -> None:
-    """Run it to where its output is delivered; Python's exit would be too late to tell of errors."""
+    """Run it until its output is delivered; Python's exit would be too late for an error."""
     try:
         main()
     except SystemExit:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipeline.config import Params
 from pipeline.prepare import prepare
@@ -11,6 +12,12 @@ from stage1_extract.extraction import Extraction
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.teachers import load_teacher
 from tests.tiny_world import FakeTeacher, make_clip, make_pack, tiny_params
+
+# How long an example takes says how busy the machine is
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
