@@ -41,8 +41,10 @@ def exit_on_user_error(main: Callable[[], None]) -> None:
             sys.exit(128 + signal.SIGPIPE)
         if error.strerror is None or isinstance(error, BrokenPipeError):
             raise
-        where = error.filename or ("standard output" if lost_output else "a file")
-        sys.exit(f"error: {where}: {error.strerror}; mend that, and run: {same_command()}")
+        where = error.filename or ("standard output" if lost_output else None)
+        why = "a file, expected a folder" if isinstance(error, FileExistsError) else error.strerror
+        told = f"{where}: {why}" if where else why
+        sys.exit(f"error: {told}; mend that, and run: {same_command()}")
 
 
 def _print_all_of(main: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -81,7 +81,7 @@ every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command:
 
 
 @pytest.fixture(autouse=True)
-def in_the_world(world: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_the_world(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A world with its stores, a student of its own, and params of which one has no stores yet."""
     monkeypatch.chdir(world)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -93,9 +93,6 @@ def in_the_world(world: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     yaml.dump(settings | {"cache": "fresh"}, Path("fresh.yaml"))
     Student(load_openclip(params.student.arch), params.student).save("student")
     torch.save({"weight": torch.zeros(2)}, "in.pt")
-    before = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def ended(command: Command, monkeypatch: pytest.MonkeyPatch, capfd) -> tuple[int, str]:

@@ -14,12 +14,9 @@ from pipeline.interruption import deaf_children, keeping
 
 @pytest.fixture(autouse=True)
 def typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command that messages repeat; and the signal's handler is put back."""
-    before = signal.getsignal(signal.SIGINT)
+    """The command that messages repeat."""
     monkeypatch.setattr(sys, "argv", ["command", "--params", "a b.yaml"])
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def ended(main: Callable[[], None]) -> object:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -41,8 +42,9 @@ def started_worker(command: subprocess.Popen) -> list[psutil.Process]:
     ends = time.monotonic() + PATIENCE
     while True:
         children = psutil.Process(command.pid).children(recursive=True)
-        if any("spawn_main" in " ".join(child.cmdline()) for child in children):
-            return children
+        with suppress(psutil.Error):  # one may have ended meanwhile
+            if any("spawn_main" in " ".join(child.cmdline()) for child in children):
+                return children
         assert command.poll() is None, command.communicate()
         assert time.monotonic() < ends
         time.sleep(0.05)
