@@ -104,6 +104,8 @@ def ended(command: Command, monkeypatch: pytest.MonkeyPatch, capfd) -> tuple[int
         exit_on_user_error(command.main)
     except SystemExit as exited:
         code = exited.code or 0
+    except KeyboardInterrupt:  # it would end the tests
+        pytest.fail("Ctrl-C was not heeded")
     said = capfd.readouterr().err
     return (code, said) if isinstance(code, int) else (1, f"{said}{code}\n")
 
