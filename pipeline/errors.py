@@ -44,8 +44,7 @@ def exit_on_user_error(main: Callable[[], None]) -> None:
     # Also where a shell has a command in the background ignore it
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        main()
-        sys.stdout.flush()
+        _print_all_of(main)
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt as stop:
@@ -59,8 +58,20 @@ def exit_on_user_error(main: Callable[[], None]) -> None:
             sys.exit(128 + signal.SIGPIPE)
         if error.strerror is None or isinstance(error, BrokenPipeError):
             raise
-        where = error.filename or ("standard output" if lost_output else "a file")
-        sys.exit(f"error: {where}: {error.strerror}; mend that, and run: {same_command()}")
+        where = error.filename or ("standard output" if lost_output else None)
+        why = "a file, expected a folder" if isinstance(error, FileExistsError) else error.strerror
+        told = f"{where}: {why}" if where else why
+        sys.exit(f"error: {told}; mend that, and run: {same_command()}")
+
+
+def _print_all_of(main: Callable[[], None]) -> None:
+    """Run it until its output is delivered; Python's exit would be too late for an error."""
+    try:
+        main()
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
 
 
 def _lost_output() -> bool:

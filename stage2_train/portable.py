@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from pipeline.atomic import replacing
+from pipeline.atomic import naming, replacing
 from pipeline.config.student import LARGEST, StudentConfig
 from pipeline.errors import UserError
 from pipeline.identity import differences
@@ -66,7 +66,9 @@ def write(
         teachers={} if projectors is None else projectors.dims,
     )
     with replacing(folder / TENSORS) as tensor_file, replacing(folder / CARD) as card_file:
-        tensor_file.write(save(tensors))
+        with naming(folder / TENSORS):
+            tensor_file.write(save(tensors))
+            tensor_file.flush()
         card_file.write(msgspec.json.format(msgspec.json.encode(card), indent=2))
 
 

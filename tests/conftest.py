@@ -1,9 +1,12 @@
 """Fixtures shared by the tests: the tiny world, prepared once and copied where it is changed."""
 
 import shutil
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipeline import commands
 from pipeline.config import Params
@@ -12,6 +15,20 @@ from stage1_extract.extraction import Extraction
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.teachers import load_teacher
 from tests.tiny_world import FakeTeacher, make_clip, make_pack, tiny_params
+
+# How long an example takes says how busy the machine is
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def _own_ctrl_c() -> Iterator[None]:
+    """A command that ran in this process leaves the tests' own handler."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from msgspec import to_builtins
 from eval import ablate, zeroshot
 from pipeline.errors import UserError
 from stage2_train.trainer import STUDENT
+from tests.pipeline.made_store import tree
 from tests.stage2_train.trainings import params_of
 from tests.tiny_world import FakeTeacher
 
@@ -67,6 +68,37 @@ def test_what_is_finished_is_not_trained_again(
         assert report.read_text() == before
         with pytest.raises(pytest.fail.Exception, match="trained again"):
             run(patched, params_file, *arguments, "1")
+
+
+def test_another_recipe_and_another_benchmark_leave_what_is_there(
+    params_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("--without", "fake-objects", "--seeds", "0", "--benchmark")
+    run(monkeypatch, params_file, *arguments, "points")
+    runs = params_file.parent / "runs" / "ablate"
+    [first] = runs.iterdir()
+    before = tree(first)
+    text = params_file.read_text()
+    params_file.write_text(text.replace("warmup_steps: 2", "warmup_steps: 3"))
+    run(monkeypatch, params_file, *arguments, "points")
+    assert tree(first) == before
+    assert len(list(runs.iterdir())) == 2
+    again = yaml.safe_load(text)
+    again["benchmarks"]["more"] = again["benchmarks"]["points"]
+    params_file.write_text(yaml.safe_dump(again))
+    monkeypatch.setattr(ablate.Trainer, "run", lambda _: pytest.fail("trained again"))
+    run(monkeypatch, params_file, *arguments, "more")
+    assert json.loads((first / "ablate.json").read_text())["benchmark"] == "more"
+
+
+def test_a_training_that_was_stopped_ends_it_with_the_signals_exit_code(
+    params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ablate.Trainer, "run", lambda _: False)
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, params_file, "--without", "fake-objects", "--benchmark", "points")
+    assert ended.value.code == 143
+    assert "stopped by SIGTERM after saving a checkpoint" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,60 @@ def test_an_unknown_benchmark_is_refused(
         run(monkeypatch, *command, "--benchmark", "poins")
 
 
+def test_outputs_are_replaced_and_never_written_through_dvcs_links(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, *command)
+    cached = {}
+    for number, path in enumerate(sorted((tmp_path / "run/zeroshot").rglob("*.*"))):
+        (tmp_path / str(number)).hardlink_to(path)
+        cached[tmp_path / str(number)] = path.stat().st_ino
+    run(monkeypatch, *command)
+    assert len(cached) == 6
+    there = {path.stat().st_ino for path in (tmp_path / "run/zeroshot").rglob("*.*")}
+    assert not there & set(cached.values())
+
+
+def test_the_same_students_other_scores_stay_and_another_students_go(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run" / "zeroshot"
+    out.mkdir()
+    (out / "metrics.json").write_text('{"mine": {"student_top1": 0.25}, "old": {"samples": 7}}')
+    (out / "students.json").write_text('{"old": "another"}')
+    run(monkeypatch, *command, "--benchmark", "points")
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["mine"] == {"student_top1": 0.25}
+    assert set(metrics) == {"mine", "points"}
+    assert "25.0" in (out / "table.txt").read_text()
+
+
+def test_foreign_metrics_are_named(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run" / "zeroshot").mkdir()
+    (tmp_path / "run/zeroshot/metrics.json").write_text("[]")
+    with pytest.raises(UserError, match=r"metrics.json: expected what eval.zeroshot wrote there"):
+        run(monkeypatch, *command)
+
+
+class Diverged(FakeTeacher):
+    """Its features are not finite for the samples of some batches."""
+
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
+        features = super().encode(batch)
+        features[:2, 0] = torch.tensor([float("nan"), float("inf")])
+        return features
+
+
+def test_features_that_are_not_finite_name_model_and_benchmark(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zeroshot, "teacher_of", lambda *_: Diverged())
+    with pytest.raises(UserError, match=r"points: the teacher fake gives .* finite for 2 of \d+ "):
+        run(monkeypatch, *command)
+
+
 def test_scores_follow_the_cosine_and_not_the_length() -> None:
     classes = torch.eye(3)
     features = torch.tensor([[9.0, 1, 0], [0.01, 0.02, 0], [0, 0, 5], [0, 4, 3]])

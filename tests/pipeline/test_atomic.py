@@ -17,14 +17,19 @@ def test_a_hard_link_to_the_former_file_keeps_its_content(tmp_path: Path) -> Non
     assert (tmp_path / "output").read_text() == "new"
 
 
+def write_half(path: Path, error: BaseException) -> None:
+    with replacing(path) as file:
+        file.write(b"half")
+        raise error
+
+
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
 def test_a_write_that_is_cut_short_leaves_the_former_file_alone(
     tmp_path: Path, error: BaseException
 ) -> None:
     (tmp_path / "output").write_text("old")
-    with pytest.raises(type(error)) as caught, replacing(tmp_path / "output") as file:
-        file.write(b"half")
-        raise error
+    with pytest.raises(type(error)) as caught:
+        write_half(tmp_path / "output", error)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"output": "old"}
     if isinstance(error, OSError):
         assert caught.value.filename == str(tmp_path / "output")

@@ -14,12 +14,9 @@ from pipeline.interruption import deaf_children, keeping
 
 @pytest.fixture(autouse=True)
 def typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command that messages repeat; and the signal's handler is put back."""
-    before = signal.getsignal(signal.SIGINT)
+    """The command that messages repeat."""
     monkeypatch.setattr(sys, "argv", ["command", "--params", "a b.yaml"])
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def ended(main: Callable[[], None]) -> object:
@@ -84,20 +81,29 @@ def test_a_reader_that_goes_away_is_no_error(monkeypatch: pytest.MonkeyPatch) ->
         assert ended(lambda: print("hello")) == 141
 
 
-def test_output_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("last", [lambda: None, sys.exit])
+def test_output_that_cannot_be_written_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, last: Callable
+) -> None:
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
-        said = ended(lambda: print("hello"))
+        said = ended(lambda: (print("hello"), last()))
     assert str(said).startswith("error: standard output: No space left on device; ")
 
 
 def test_children_do_not_hear_ctrl_c_and_here_it_waits() -> None:
-    with pytest.raises(KeyboardInterrupt), deaf_children():
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        beside_a_deaf_child(told)
+    assert told == [7, "waited"]
+
+
+def beside_a_deaf_child(told: list) -> None:
+    with deaf_children():
         child = os.fork()
         if child == 0:
             signal.raise_signal(signal.SIGINT)
             os._exit(7)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        told.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         signal.raise_signal(signal.SIGINT)
-        waited = True
-    assert waited
+        told.append("waited")

@@ -1,7 +1,6 @@
 """The bounded map over threads: order, bound, and errors at their turn."""
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,8 +20,12 @@ def test_results_keep_their_order(items: list[int], ahead: int, workers: int) ->
 
 
 def test_slow_items_do_not_change_the_order() -> None:
+    another = threading.Event()
+
     def slow_first(item: int) -> int:
-        time.sleep(0.02 if item == 0 else 0)
+        if item == 0:
+            assert another.wait(60)
+        another.set()
         return item
 
     with ThreadPoolExecutor(4) as threads:
@@ -71,7 +74,7 @@ def test_closing_cancels_what_has_not_begun() -> None:
     def wait(item: int) -> None:
         begun.append(item)
         if item:
-            release.wait(5)
+            release.wait(60)
 
     with ThreadPoolExecutor(1) as threads:
         mapped = prefetched_map(threads, wait, range(10), 8)

@@ -8,7 +8,9 @@ from ruamel.yaml import YAML
 
 from pipeline import prepare as module
 from pipeline.errors import exit_on_user_error
+from pipeline.prepare import prepare
 from pipeline.shards import read_index
+from tests.pipeline.made_store import tree
 from tests.tiny_world import make_pack, tiny_params
 
 
@@ -48,6 +50,24 @@ def test_wrong_names_are_one_line_and_exit_code_1(
     assert code == 1
     assert why in said
     assert said.count("\n") == 0
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_one_that_is_cut_short_leaves_what_was_there_and_no_half(
+    root: Path, monkeypatch, capsys, error: BaseException
+) -> None:
+    def cut_short(*_: object) -> None:
+        raise error
+
+    prepare(tiny_params(root), "objects", "train", root / "pack")
+    before = tree(root)
+    monkeypatch.setattr(module, "write_shard", cut_short)
+    arguments = ["--source", "objects", "--raw", str(root / "pack")]
+    code, said = command(monkeypatch, capsys, "--params", params_file(root), *arguments)
+    assert code == (1 if isinstance(error, OSError) else 130)
+    expected = "train.partial: No space left" if isinstance(error, OSError) else "before is kept"
+    assert expected in said
+    assert tree(root) == before | {"params.yaml": (root / "params.yaml").read_bytes()}
 
 
 def test_the_command_prepares_every_split(root: Path, monkeypatch, capsys) -> None:

@@ -1,6 +1,7 @@
 """`pipeline.show`: one PNG a sample, for every modality, with the digests that the stores hold."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pipeline.config import Params, SourceConfig, ViewsConfig
 from pipeline.drawing import COLUMNS
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.samples import decode_member
-from pipeline.shards import FORMAT, ShardIndex, write_index, write_shard
+from pipeline.shards import FORMAT, ShardIndex, read_index, write_index, write_shard
 from pipeline.views import EVALUATION, ViewMaker, chain_for
 from tests.made_members import every_member
 from tests.tiny_world import tiny_params
@@ -104,6 +105,18 @@ def test_an_unknown_name_is_one_line(
     with pytest.raises(SystemExit, match=reason) as stopped:
         exit_on_user_error(show.main)
     assert "\n" not in str(stopped.value)
+
+
+def test_a_class_name_is_no_mathematics_and_a_label_of_no_class_is_its_number(
+    tmp_path: Path,
+) -> None:
+    members = every_member() | {"meta.json": b'{"labels": [0, 7]}'}
+    params = params_of(tmp_path, "image", members)
+    folder = tmp_path / "shards/things/train"
+    write_index(folder, replace(read_index(folder), classes=["$unclosed{$"]))
+    found = show.find_sample(params, "things", "thing-1")
+    assert show._words(found) == "($unclosed{$, label 7, of no class)"
+    assert show.show(params, "things", "thing-1", tmp_path / "out.png").exists()
 
 
 def test_an_unreadable_sample_says_why(tmp_path: Path) -> None:

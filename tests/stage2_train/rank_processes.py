@@ -12,7 +12,7 @@ from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["stage2_train.trainer", "tests.stage2_train.trainings"])
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 """Seconds; no test comes near unless something hangs."""
 
 

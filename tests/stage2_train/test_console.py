@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stage2_train import console
-from stage2_train.logbook import LOG, Logbook
+from stage2_train.logbook import CURVES, LOG, Logbook
 
 VALUES = {
     "loss": 3.5, "text_binding/objects": 2.0, "text_binding/renders": 1.0, "anchor/clip": 0.5,
@@ -30,6 +30,18 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
     assert lines[0].startswith("step 5/10 loss 2.000")
     assert lines[0].endswith("left")
     assert "loss" not in json.loads((tmp_path / LOG).read_text().splitlines()[1])
+
+
+def test_log_and_curves_are_not_written_through_links_of_dvc(tmp_path: Path) -> None:
+    for name in (LOG, CURVES):
+        (tmp_path / name).write_text('{"step": 1, "recipe": "ours"}\n')
+        (tmp_path / f"cached-{name}").hardlink_to(tmp_path / name)
+    with Logbook(tmp_path, "ours", 1, 10) as log:
+        log.step(2, {"loss": 2.0}, samples=8, waited=0.0)
+        log.write_curves()
+    for name in (LOG, CURVES):
+        assert '"step": 2' in (tmp_path / name).read_text()
+        assert (tmp_path / f"cached-{name}").read_text() == '{"step": 1, "recipe": "ours"}\n'
 
 
 def test_a_log_that_a_kill_cut_short_is_taken_up(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from safetensors.torch import load_file
 
 from pipeline.config import Params
 from pipeline.errors import UserError
+from pipeline.samples import SampleText
+from pipeline.shards import read_index, write_index
+from stage2_train import portable
 from stage2_train import trainer as trainer_module
-from stage2_train.__main__ import train
 from stage2_train.schedule import learning_rate
 from stage2_train.step import StepObjective
 from stage2_train.trainer import STUDENT, Trainer
@@ -65,24 +68,6 @@ def test_a_killed_training_resumes_to_the_bit(world: Path, settings: dict) -> No
     assert losses[0] == losses[1]
 
 
-def test_sigterm_saves_a_checkpoint(world: Path) -> None:
-    params = params_of(world, checkpoint_every=1000)
-    assert not run(params, 1, trainings.terminated)[0]
-    progress = Trainer(params).checkpoints.latest()
-    assert progress is not None
-    assert progress.step == 1
-
-
-def test_the_command_ends_with_143_after_a_sigterm(
-    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(Trainer, "run", lambda trainer: False)
-    with pytest.raises(SystemExit) as ended:
-        train(params_of(world))
-    assert ended.value.code == 143
-    assert "stopped by SIGTERM after saving" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -101,6 +86,81 @@ def test_another_recipe_starts_anew_beside_the_old_checkpoints(world: Path) -> N
     assert not run(params_of(world), 1, trainings.terminated)[0]
     assert Trainer(params_of(world, peak_lr=1e-3)).checkpoints.latest() is None
     assert Trainer(params_of(world, loader_threads=1)).checkpoints.latest() is not None
+
+
+def test_another_recipe_says_so_and_leaves_the_first_ones_log_and_checkpoints(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = params_of(world), params_of(world, peak_lr=1e-3)
+    assert not run(first, 2, trainings.terminated)[0]
+    begun, recipe = logged(first), Trainer(first).checkpoints.folder.name
+    assert run(second)[0]
+    said = [line for line in capsys.readouterr().out.splitlines() if "another recipe" in line]
+    assert len(said) == 1
+    assert f"log.{recipe}.jsonl" in said[0]
+    assert f"checkpoints/{recipe}; this one starts at step 0" in said[0]
+    assert [line["step"] for line in logged(second)] == [1, 2, 3, 4, 5, 6]
+    assert {line["recipe"] for line in json.loads((world / "runs/curves.json").read_text())} == {
+        Trainer(second).checkpoints.folder.name
+    }
+    assert run(first)[0]
+    assert logged(first)[:2] == begun
+    assert [line["step"] for line in logged(first)] == [1, 2, 3, 4, 5, 6]
+    assert len(list((world / "runs" / "tensorboard").iterdir())) == 2
+
+
+@pytest.mark.parametrize("blocked", ["student/student.json", "curves.json"])
+def test_a_finished_student_that_cannot_be_written_costs_no_step(
+    world: Path, blocked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = params_of(world, checkpoint_every=1000)
+    (world / "runs" / blocked).mkdir(parents=True)
+    with pytest.raises(UserError, match=f"{blocked}: Is a directory; the finished training is "):
+        Trainer(params).run()
+    (world / "runs" / blocked).rmdir()
+    again = Trainer(params)
+    monkeypatch.setattr(again, "update", lambda *_: pytest.fail("trained again"))
+    assert again.run()
+    assert weights(params)
+    assert again.checkpoints.latest() is None
+
+
+def test_a_full_disk_leaves_the_former_student_as_it_was(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    params = params_of(world)
+    assert Trainer(params).run()
+    before = {path.name: path.read_bytes() for path in (world / "runs" / STUDENT).iterdir()}
+    monkeypatch.setattr(portable, "save", full)
+    with pytest.raises(UserError, match=r"student\.safetensors: No space left.* is kept as"):
+        Trainer(params).run()
+    after = {path.name: path.read_bytes() for path in (world / "runs" / STUDENT).iterdir()}
+    assert after == before
+
+
+@pytest.mark.parametrize("cursors", [{}, {"objects": {"passes": 0, "position": 7}}])
+def test_a_checkpoint_that_does_not_know_how_far_its_sources_are_is_refused(
+    world: Path, cursors: dict
+) -> None:
+    params = params_of(world)
+    assert not run(params, 1, trainings.terminated)[0]
+    file = Trainer(params).checkpoints.folder_of(1) / "progress.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"cursors": cursors}))
+    found = ", ".join(cursors) or "none"
+    with pytest.raises(UserError, match=rf"step-00000001: expected .* renders .* found {found}"):
+        Trainer(params).run()
+
+
+def test_a_label_of_no_class_is_refused(world: Path) -> None:
+    index = read_index(world / "shards/objects/train")
+    write_index(world / "shards/objects/train", replace(index, classes=index.classes[:1]))
+    table = Trainer(params_of(world, teachers=[])).assembly.texts
+    assert table.rows("objects", SampleText((0,), ())) == (0,)
+    with pytest.raises(UserError, match=r"found 1 classes in index.json and the label 1; run: "):
+        table.rows("objects", SampleText((1,), ()))
 
 
 def test_training_without_teachers_runs(world: Path) -> None:

@@ -22,7 +22,7 @@ def test_torchrun_trains_and_saves_on_a_sigterm(world: Path) -> None:
     with torchrun(file) as training:
         wait_for(log, training)
         training.send_signal(signal.SIGTERM)
-        _, said = training.communicate(timeout=90)
+        _, said = training.communicate(timeout=300)
     assert "stopped by SIGTERM after saving" in said
     steps = len(log.read_text().splitlines())
     [checkpoint] = Path(params.train.out).glob(f"checkpoints/*/step-{steps:08d}")
@@ -46,7 +46,7 @@ def torchrun(file: Path) -> subprocess.Popen:
 
 def wait_for(log: Path, training: subprocess.Popen) -> None:
     """Until it has made a few steps."""
-    ends = time.monotonic() + 120
+    ends = time.monotonic() + 300
     while not log.exists() or len(log.read_text().splitlines()) < 3:
         assert training.poll() is None, training.communicate()
         assert time.monotonic() < ends

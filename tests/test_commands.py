@@ -1,0 +1,180 @@
+"""Every command, given what it cannot read, cannot write, or Ctrl-C: one line, nothing lost."""
+
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+from msgspec import to_builtins
+from ruamel.yaml import YAML
+
+from pipeline.errors import exit_on_user_error
+from pipeline.openclip import load_openclip
+from stage2_train.student import Student
+from tests.pipeline.made_store import tree
+from tests.tiny_world import tiny_params
+
+STDOUT = "standard output"
+INDEX = "shards/objects/train/index.json"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A `python -m` command over the world in the present folder."""
+
+    module: str
+    arguments: str
+    reads: str
+    """A file without which it cannot do its work."""
+    writes: str
+    """A file or folder that it makes; `STDOUT` where it only prints."""
+    amid: str
+    """A function that it calls on its way: where Ctrl-C comes."""
+
+    @property
+    def name(self) -> str:
+        return self.module.removesuffix(".__main__")
+
+    @property
+    def main(self) -> Callable[[], None]:
+        module = import_module(self.module)
+        return module._main if self.module == "pipeline.weights" else module.main
+
+
+COMMANDS = [
+    Command(
+        "pipeline.prepare", "--source objects",
+        "pack/objects.jsonl", "shards/objects", "pipeline.prepare.write_shard",
+    ),
+    Command(
+        "pipeline.show", "--source objects --key thing-03 --out pictures/it.png",
+        INDEX, "pictures", "pipeline.show.draw_rows",
+    ),
+    Command("pipeline.weights", "convert in.pt plain/out.pt", "in.pt", "plain", "torch.save"),
+    Command(
+        "stage1_extract.__main__", "--teacher clip --source objects --params fresh.yaml",
+        INDEX, "fresh", "stage1_extract.forward_pass.ForwardPass.encode",
+    ),
+    Command("stage1_extract.plan", "--teacher clip", INDEX, STDOUT, "stage1_extract.plan.planned"),
+    Command(
+        "stage1_extract.verify", "--teacher clip --source objects",
+        INDEX, STDOUT, "stage1_extract.verify.recomputed_cosines",
+    ),
+    Command(
+        "stage2_train.__main__", "", INDEX, "runs", "stage2_train.update.Update._backward"
+    ),
+    Command(
+        "eval.zeroshot", "--ckpt student",
+        "student/student.json", "zeroshot", "eval.zeroshot.encode_views",
+    ),
+    Command(
+        "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
+        INDEX, "ablate", "stage2_train.update.Update._backward",
+    ),
+]  # fmt: skip
+every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+
+
+@pytest.fixture(autouse=True)
+def in_the_world(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world with its stores, a student of its own, and params of which one has no stores yet."""
+    monkeypatch.chdir(world)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    params = tiny_params(Path(), benchmarks={"image": {"source": "renders", "teacher": "clip"}})
+    settings = to_builtins(params)
+    settings["train"] |= {"teachers": ["clip-objects", "clip-renders"], "epochs": 1}
+    yaml = YAML(typ="safe", pure=True)
+    yaml.dump(settings, Path("params.yaml"))
+    yaml.dump(settings | {"cache": "fresh"}, Path("fresh.yaml"))
+    Student(load_openclip(params.student.arch), params.student).save("student")
+    torch.save({"weight": torch.zeros(2)}, "in.pt")
+
+
+def ended(command: Command, monkeypatch: pytest.MonkeyPatch, capfd) -> tuple[int, str]:
+    """Exit code and stderr."""
+    monkeypatch.setattr(sys, "argv", [command.name, *command.arguments.split()])
+    capfd.readouterr()
+    code: object = 0
+    try:
+        exit_on_user_error(command.main)
+    except SystemExit as exited:
+        code = exited.code or 0
+    except KeyboardInterrupt:  # it would end the tests
+        pytest.fail("Ctrl-C was not heeded")
+    said = capfd.readouterr().err
+    return (code, said) if isinstance(code, int) else (1, f"{said}{code}\n")
+
+
+def swap(path: Path, folder: bool) -> None:
+    """Put a folder in a file's place, or a file in a folder's: so not even root gets by."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.unlink(missing_ok=True)
+    if folder:
+        path.mkdir()
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+
+
+@every_command
+def test_what_cannot_be_read_is_one_line(command: Command, monkeypatch, capfd) -> None:
+    swap(Path(command.reads), folder=True)
+    before = tree(Path())
+    code, said = ended(command, monkeypatch, capfd)
+    assert code == 1
+    assert said.startswith(f"error: {command.reads}: ")
+    assert said.count("\n") == 1
+    assert before.items() <= tree(Path()).items()
+
+
+@every_command
+def test_what_cannot_be_written_is_one_line(command: Command, monkeypatch, capfd) -> None:
+    if command.writes != STDOUT:
+        swap(Path(command.writes), folder=False)
+    before = tree(Path())
+    with Path("/dev/full").open("w") as full:
+        if command.writes == STDOUT:
+            monkeypatch.setattr(sys, "stdout", full)
+        code, said = ended(command, monkeypatch, capfd)
+    assert code == 1
+    assert said.startswith("error: ")
+    assert command.writes in said
+    assert said.count("\n") == 1
+    assert before.items() <= tree(Path()).items()
+
+
+@every_command
+def test_ctrl_c_is_one_line_and_the_command_can_be_run_again(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    before = tree(Path())
+    with monkeypatch.context() as patched:
+        target, _, name = command.amid.rpartition(".")
+        owner = resolved(target)
+        function = getattr(owner, name)
+
+        def interrupted(*arguments: object, **named: object) -> object:
+            signal.raise_signal(signal.SIGINT)
+            return function(*arguments, **named)
+
+        patched.setattr(owner, name, interrupted)
+        code, said = ended(command, patched, capfd)
+    assert code == 130
+    assert said.startswith("stopped by Ctrl-C")
+    assert said.count("\n") == 1
+    assert before.items() <= tree(Path()).items()
+    assert ended(command, monkeypatch, capfd)[0] == 0
+
+
+def resolved(name: str) -> object:
+    """A module, or a class in one."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        module, _, attribute = name.rpartition(".")
+        return getattr(import_module(module), attribute)
