@@ -81,8 +81,8 @@ class AudioConfig:
             raise ValueError(f"seconds must be within 0.1..60, found {self.seconds}")
         if not 1 <= self.stride <= self.kernel <= LARGEST:
             raise ValueError(
-                f"stride must be from 1 to kernel (no frame is left out), kernel <= {LARGEST}, "
-                f"found {self}"
+                "stride must be from 1 to kernel (no frame is left out), kernel at most "
+                f"{LARGEST}, found {self}"
             )
 
 

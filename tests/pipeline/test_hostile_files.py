@@ -22,7 +22,7 @@ from pipeline.store import FeatureStore, Provenance
 from pipeline.store.marker import blocks_there, marker_path, read_marker
 from pipeline.store.planes import read_chunk
 from stage1_extract.plan import card_of
-from stage2_train.portable import CARD, read_card
+from stage2_train.portable import CARD, FORMAT, read_card
 from tests.pipeline.made_store import made_index, made_provenance, made_text, open_writer
 from tests.pipeline.refusals import ODD_PLACES, refused
 
@@ -130,7 +130,7 @@ def test_an_index_too_large_to_be_read_is_not_written(tmp_path: Path) -> None:
 def test_a_student_of_impossible_sizes_is_refused(
     tmp_path: Path, sizes: dict, teachers: dict
 ) -> None:
-    card = {"format": 1, "config": {"modalities": ["image"], **sizes}, "clip_sha256": ""}
+    card = {"format": FORMAT, "config": {"modalities": ["image"], **sizes}, "clip": {}}
     (tmp_path / CARD).write_text(json.dumps({**card, "teachers": teachers}))
     assert "train it or copy it again" in refused(lambda: read_card(tmp_path))
 
