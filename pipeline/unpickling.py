@@ -170,8 +170,9 @@ def _is_cut_short(path: Path) -> bool:
 def _unpickler_says(error: Exception) -> str:
     # torch puts its cause in the middle of a page of advice
     cause = re.search(
-        r"WeightsUnpickler error:\s+(?:Unsupported global: GLOBAL )?(\S.*?) ?(?:was not|$)",
+        r"(?:WeightsUnpickler error:\s+(?:Unsupported global: GLOBAL )?|unsupported GLOBAL )"
+        r"(\S.*?) ?(?:was not|whose module|$)",
         str(error),
         re.M,
     )
-    return cause.group(1) if cause else first_line(error)
+    return cause.group(1) if cause else "no pickle of tensors"

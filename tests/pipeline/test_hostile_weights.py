@@ -63,7 +63,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "deep tuples": lambda path: pickled(path, b"\x80\x02)" + b"\x85" * 200_000 + b"."),
     "no pickle": lambda path: pickled(path, b""),
     "code": lambda path: pickled(path, b"\x80\x02cos\nsystem\n(X\x05\x00\x00\x00false\x85R."),
-    "a legacy pickle of code": lambda path: path.write_bytes(pickle.dumps(os.system)),
+    "a legacy pickle of code": lambda path: path.write_bytes(pickle.dumps(os.system, protocol=2)),
     **ODD_PLACES,
 }
 
