@@ -23,7 +23,7 @@ def with_true_length(data: bytes, most: int) -> bytes:
 
     Args:
         data: of the file; what is neither WAV, FLAC nor OGG is left to libsndfile.
-        most: samples of each channel beyond which a FLAC of unknown length is not read.
+        most: samples of all channels beyond which a FLAC of unknown length is not read.
 
     Raises:
         UnreadableSample: the file ends before its header says, or an OGG without its last page.
@@ -82,7 +82,7 @@ class _Unplaced(soundfile.SoundFile):
 def _counted_flac(data: bytes, most: int) -> bytes:
     total, read = 0, BLOCK
     with _Unplaced(io.BytesIO(data)) as file:
-        while read == BLOCK and total <= most:
+        while read == BLOCK and total * file.channels <= most:
             read = len(file.read(BLOCK, dtype="int16"))
             total += read
     known = int.from_bytes(data[21:26], "big") | total

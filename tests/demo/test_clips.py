@@ -31,7 +31,7 @@ def test_clips_have_64_frames_and_decode_to_the_end(clips):
     for content in clips.values():
         video = decode_video(content)
         assert video.frames == 64
-        codec = video.container.streams.video[0].codec_context
+        codec = video.stream.codec_context
         assert (codec.name, codec.width, codec.height) == ("h264", 96, 96)
     for content in list(clips.values())[::12]:
         decode_video(content).check()

@@ -182,7 +182,7 @@ def test_a_split_without_samples_is_refused(root: Path) -> None:
 def test_a_label_outside_the_classes_is_rejected(
     root: Path, labels: list[int], monkeypatch
 ) -> None:
-    cloud = npy_bytes(np.ones((4, 3), np.float32))
+    cloud = npy_bytes(np.eye(4, 3, dtype=np.float32))
     members = {"points.npy": cloud, "meta.json": json.dumps({"labels": labels}).encode()}
     dataset = RawDataset([RawItem("a", lambda: members)], ["ball", "stick"], ("points",), "none")
     monkeypatch.setattr(module, "read_raw", lambda *_: dataset)
