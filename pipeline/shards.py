@@ -24,6 +24,8 @@ INDEX = "index.json"
 FORMAT = 1
 LARGEST_INDEX = 1 << 26
 """Bytes of an index: 400,000 tars, or a million captions."""
+LARGEST_TAR = 1 << 37
+"""Bytes."""
 MOST_SAMPLES = 1 << 20
 """In one tar."""
 _NAME = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}\.tar")
@@ -141,7 +143,7 @@ def _problem(index: ShardIndex) -> str | None:
     for shard in index.shards:
         if not _NAME.fullmatch(shard.name):
             return f"expected a tar beside it, found {shard.name!r}"
-        if not (1 <= shard.count <= room and shard.bytes >= 0):
+        if not (1 <= shard.count <= room and 0 <= shard.bytes <= LARGEST_TAR):
             found = f"found {shard.count} in {shard.bytes} bytes"
             return f"{shard.name}: expected 1 to {room} samples, {found}"
     if len({shard.name for shard in index.shards}) < len(index.shards):

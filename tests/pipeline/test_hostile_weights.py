@@ -131,8 +131,8 @@ def test_paths_are_converted_to_texts(tmp_path: Path, made: object) -> None:
 
 def test_a_target_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     torch.save({"a": 1}, tmp_path / "w.pt")
-    line = refused(lambda: convert(tmp_path / "w.pt", tmp_path / "no" / "plain.pt"))
-    assert line.startswith(f"{tmp_path / 'no' / 'plain.pt'}: cannot be written")
+    line = refused(lambda: convert(tmp_path / "w.pt", tmp_path / "w.pt" / "plain.pt"))
+    assert line.startswith(f"{tmp_path / 'w.pt' / 'plain.pt'}: cannot be written")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2])
