@@ -10,6 +10,8 @@ from types import FrameType
 from typing import NoReturn
 
 EXIT_CODE = 128 + signal.SIGINT
+COMMANDS = ("pipeline", "stage1_extract", "stage2_train", "eval")
+"""Packages whose modules `python -m` runs; another program that imports them keeps its Ctrl-C."""
 
 
 def end_at_once(number: int, frame: FrameType | None) -> NoReturn:
@@ -19,8 +21,9 @@ def end_at_once(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def heed_while_importing() -> None:
-    """Let Ctrl-C end a `python -m` command that still imports its modules, which takes seconds."""
-    if sys.argv[:1] == ["-m"]:  # so it is until Python has found the module
+    """Let Ctrl-C end a command of ours that still imports its modules, which takes seconds."""
+    finding_module = sys.argv[:1] == ["-m"]  # so it is until Python has found the module
+    if finding_module and {name.partition(".")[0] for name in sys.orig_argv} & set(COMMANDS):
         signal.signal(signal.SIGINT, end_at_once)
 
 

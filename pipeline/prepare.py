@@ -49,7 +49,7 @@ def main() -> None:
     if arguments.source not in params.sources:
         raise unknown_name("source", arguments.source, params.sources)
     source = params.sources[arguments.source]
-    with keeping(f"what was prepared in {params.shards} before is kept"):
+    with keeping("finished splits are kept"):
         for split in source.splits:
             prepare(params, arguments.source, split, Path(arguments.raw or source.raw))
 

@@ -1,7 +1,9 @@
 """Every command, given what it cannot read, cannot write, or Ctrl-C: one line, nothing lost."""
 
+import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from stage2_train.student import Student
 from tests.pipeline.made_store import tree
 from tests.tiny_world import tiny_params
 
+ROOT = Path(__file__).parents[1]
 STDOUT = "standard output"
 INDEX = "shards/objects/train/index.json"
 
@@ -146,6 +149,16 @@ def test_what_cannot_be_written_is_one_line(command: Command, monkeypatch, capfd
     assert command.writes in said
     assert said.count("\n") == 1
     assert before.items() <= tree(Path()).items()
+
+
+@every_command
+def test_ctrl_c_while_it_imports_is_one_line(command: Command, tmp_path: Path) -> None:
+    for name in ("numpy", "torch"):  # whichever comes first
+        (tmp_path / f"{name}.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    path = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    typed = [sys.executable, "-m", command.name, *command.arguments.split()]
+    stopped = subprocess.run(typed, env=os.environ | path, capture_output=True, text=True)
+    assert (stopped.returncode, stopped.stderr) == (130, "stopped by Ctrl-C\n")
 
 
 @every_command

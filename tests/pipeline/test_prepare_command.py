@@ -65,7 +65,7 @@ def test_one_that_is_cut_short_leaves_what_was_there_and_no_half(
     arguments = ["--source", "objects", "--raw", str(root / "pack")]
     code, said = command(monkeypatch, capsys, "--params", params_file(root), *arguments)
     assert code == (1 if isinstance(error, OSError) else 130)
-    expected = "train.partial: No space left" if isinstance(error, OSError) else "before is kept"
+    expected = "train.partial: No space left" if isinstance(error, OSError) else "splits are kept"
     assert expected in said
     assert tree(root) == before | {"params.yaml": (root / "params.yaml").read_bytes()}
 
