@@ -12,7 +12,6 @@ from pipeline.errors import UnreadableSample
 MAX_POINTS = 2_000_000
 MIN_STEPS = 100
 """Fewer steps of the stored numbers across a whole cloud leave a lattice in place of its shape."""
-LARGEST = float(np.finfo(np.float32).max)
 BLOCK = 64
 """Points that are compared at once."""
 ROUNDING = 1e-3
@@ -22,26 +21,29 @@ ROUNDING = 1e-3
 def decode_points(data: bytes) -> np.ndarray:
     """Cloud float32 [N, 3|6] from the bytes of a float .npy, checked by its header first.
 
-    Float64 is centred before it is cast, so that map coordinates keep their millimetres.
+    Float64 that lies farther from 0 than it is wide is centred before it is cast, so that map
+    coordinates keep their millimetres.
 
     Raises:
         UnreadableSample: another array, cut short, not finite, all in one place or resolved too
             coarsely there, or colours outside 0..1.
     """
     stored = _stored(data)
-    wide = stored if stored.itemsize > 4 else np.ascontiguousarray(stored, dtype=np.float32)
-    low, high = _extreme(np.minimum, wide), _extreme(np.maximum, wide)
+    with np.errstate(over="ignore"):
+        cloud = np.ascontiguousarray(stored, dtype=np.float32)
+    low, high = _extreme(np.minimum, cloud), _extreme(np.maximum, cloud)
     if not all(map(math.isfinite, low + high)):
-        raise UnreadableSample("points.npy: NaN or infinite")
-    _check_extent(low[:3], high[:3], stored.dtype)
+        raise UnreadableSample("points.npy: NaN, or coordinates that float32 cannot hold")
+    if stored.itemsize > 4 and _farthest(low, high) > _extent(low, high):
+        low, high = _extreme(np.minimum, stored), _extreme(np.maximum, stored)
+        cloud = _less(stored, [one / 2 + other / 2 for one, other in zip(low[:3], high[:3])])
+    _check_extent(low, high, stored.dtype)
     if min(low[3:], default=0) < -ROUNDING or max(high[3:], default=1) > 1 + ROUNDING:
         raise UnreadableSample(
             f"points.npy: channels 4 to 6 are colours in 0..1, found {min(low[3:]):g} to "
             f"{max(high[3:]):g}; scale them, or leave out what is no colour"
         )
-    if wide.dtype == np.float32:
-        return wide
-    return _less(wide, [one / 2 + other / 2 for one, other in zip(low[:3], high[:3])])
+    return cloud
 
 
 def _extreme(choose: np.ufunc, cloud: np.ndarray) -> list[float]:
@@ -70,14 +72,21 @@ def _rows(cloud: np.ndarray) -> np.ndarray:
     return cloud[: len(cloud) // BLOCK * BLOCK].reshape(-1, BLOCK * cloud.shape[1])
 
 
+def _extent(low: list[float], high: list[float]) -> float:
+    """The longest side of the bounding box."""
+    return max(one - other for one, other in zip(high[:3], low[:3]))
+
+
+def _farthest(low: list[float], high: list[float]) -> float:
+    """The largest coordinate without its sign."""
+    return max(map(abs, low[:3] + high[:3]))
+
+
 def _check_extent(low: list[float], high: list[float], dtype: np.dtype) -> None:
     """Refuse a cloud without a shape: its bounding box against a step of its numbers there."""
-    extent = max(one - other for one, other in zip(high, low))
+    extent, farthest = _extent(low, high), _farthest(low, high)
     if extent == 0:
         raise UnreadableSample("points.npy: all points are in one place")
-    if extent > LARGEST:
-        raise UnreadableSample("points.npy: coordinates that float32 cannot hold")
-    farthest = max(map(abs, low + high))
     step = math.ldexp(float(np.finfo(dtype).eps), math.frexp(farthest)[1] - 1)
     if extent < MIN_STEPS * step:
         raise UnreadableSample(
