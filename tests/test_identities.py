@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from huggingface_hub import constants
+from open_clip.pretrained import _PRETRAINED
 from open_clip.tokenizer import default_bpe
 from safetensors.torch import load_file, save_file
 
+from eval.ablate import recipe_folder
 from pipeline import prompts
+from pipeline.atomic import write_atomically
 from pipeline.config import Params
 from pipeline.dvc_stage import require_watched
 from pipeline.errors import UserError
@@ -28,11 +32,15 @@ from pipeline.identity import fingerprint
 from pipeline.openclip import DIR_CONFIG, DIR_WEIGHTS, load_openclip
 from pipeline.shards import ShardIndex, read_index, write_index
 from pipeline.views import chains
+from stage1_extract.extraction import Extraction
+from stage1_extract.verify import verify
 from stage2_train.assembly import assemble, recipe
+from stage2_train.logbook import Logbook
 from stage2_train.order import Share
 from stage2_train.trainer import Trainer
 from tests.stage2_train.test_stream import make_stream
 from tests.stage2_train.trainings import params_of
+from tests.tiny_world import FakeTeacher
 
 Change = Callable[[Path, Params, pytest.MonkeyPatch], Params]
 
@@ -138,6 +146,49 @@ def anchor_constants(root: Path, params: Params, patch: pytest.MonkeyPatch) -> P
     return other_clip(root, params, "preprocess_cfg", mean=[0.4] * 3)
 
 
+def tar_content(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    tar = root / "shards" / "objects" / "train" / "000000.tar"
+    content = bytearray(tar.read_bytes())
+    content[len(content) // 2] ^= 1
+    tar.write_bytes(content)
+    with ThreadPoolExecutor(1) as threads:
+        make_stream(root, threads, Share((16,))).take()
+    return params
+
+
+def weights_with_nan(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    tensors = load_file(root / "clip" / DIR_WEIGHTS)
+    tensors["visual.proj"][0, 0] = float("nan")
+    save_file(tensors, root / "clip" / DIR_WEIGHTS)
+    return replace(params, train=replace(params.train, teachers=()))
+
+
+def drifted_code(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    class Changed(FakeTeacher):
+        def preprocess(self, view: np.ndarray) -> torch.Tensor:
+            return super().preprocess(view)[:, [1, 0, 2]]
+
+    assert verify(Extraction(params, "fake-objects", Changed()), 8).drifted
+    return params
+
+
+def positions_of_another_size(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    vision = json.loads((root / "clip" / DIR_CONFIG).read_text())["model_cfg"]["vision_cfg"]
+    change_config(root / "clip", "model_cfg", vision_cfg={**vision, "image_size": 48})
+    return replace(params, train=replace(params.train, teachers=()))
+
+
+def settings_of_a_file(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    config = json.loads((root / "clip" / DIR_CONFIG).read_text())["model_cfg"]
+    (root / "walked-arch.json").write_text(json.dumps(config))
+    open_clip.add_model_config(root / "walked-arch.json")
+    patch.setitem(_PRETRAINED, "walked-arch", _PRETRAINED["ViT-B-32"])
+    shutil.copy(root / "clip" / DIR_WEIGHTS, root / "alone.safetensors")
+    named = {"arch": "walked-arch", "weights": str(root / "alone.safetensors")}
+    student = replace(params.student, **named)
+    return replace(params, student=student, train=replace(params.train, teachers=()))
+
+
 REFUSED = {
     seed: "views.seed is 5, expected 6",
     sizes: "views.points is 64, expected 32",
@@ -152,6 +203,11 @@ REFUSED = {
     hub_file: "teacher.weights_sha256 is '0000",
     pinned_hash: "teacher.weights_sha256 is '0000.*, expected '1111",
     class_names: "text_features: missing, damaged or of other classes",
+    tar_content: "000000.tar: expected xxh3",
+    weights_with_nan: "tensor 'visual.proj' holds NaN",
+    drifted_code: "drifted.json: the teacher no longer gives what is cached",
+    positions_of_another_size: "'visual.positional_embedding' of shape",
+    settings_of_a_file: "a file does not say its activation and preprocessing",
     anchor_activation: r"train.anchor: .*\(activation is 'GELU', expected 'QuickGELU'",
     anchor_constants: r"train.anchor: .*\(preprocessing is .*mean \(0.5.*expected .*mean \(0.4",
 }
@@ -161,9 +217,8 @@ REFUSED = {
 def test_stage_2_refuses_what_was_made_of_something_else(
     world: Path, monkeypatch: pytest.MonkeyPatch, change: Change, named: str
 ) -> None:
-    params = change(world, params_of(world), monkeypatch)
     with pytest.raises(UserError, match=named):
-        assemble(params, torch.device("cpu"), 1)
+        assemble(change(world, params_of(world), monkeypatch), torch.device("cpu"), 1)
 
 
 def trained_clip_weights(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
@@ -246,6 +301,47 @@ def test_a_clips_identity_holds_its_merges(world: Path, tmp_path: Path) -> None:
 def _with_merges(clip: Path) -> dict[str, Any]:
     text = json.loads((clip / DIR_CONFIG).read_text())["model_cfg"]["text_cfg"]
     return {**text, "tokenizer_kwargs": {"bpe_path": "bpe.txt.gz"}}
+
+
+def logs_of_two_recipes(root: Path, params: Params) -> None:
+    with Logbook(root / "runs", "first", 0, 2) as log:
+        log.step(1, {"loss": 1.0}, 1, 0.0)
+    second = Logbook(root / "runs", "second", 0, 2)
+    assert second.set_aside == root / "runs" / "log.first.jsonl"
+
+
+def outputs_behind_a_link(root: Path, params: Params) -> None:
+    (root / "cached").write_text("old")
+    (root / "metrics.json").hardlink_to(root / "cached")
+    write_atomically(root / "metrics.json", b"new")
+    assert (root / "cached").read_text() == "old"
+
+
+def ablations_of_two_recipes(root: Path, params: Params) -> None:
+    slower = replace(params, train=replace(params.train, peak_lr=1e-5))
+    assert recipe_folder(params) != recipe_folder(slower)
+
+
+def values_of_another_convention(root: Path, params: Params) -> None:
+    student = assemble(params, torch.device("cpu"), 1).student
+    with pytest.raises(UserError, match="expected uint8 pixels"):
+        student.encode(
+            "image", np.linspace(0, 1, 3 * 32 * 32, dtype=np.float32).reshape(1, 3, 32, 32)
+        )
+    assert student.encode_text("a chair").shape == (1, 16)
+
+
+KEPT_APART = (
+    logs_of_two_recipes, outputs_behind_a_link, ablations_of_two_recipes,
+    values_of_another_convention,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("look", KEPT_APART, ids=lambda one: one.__name__)
+def test_what_has_no_identity_of_its_own_is_kept_apart(
+    world: Path, look: Callable[[Path, Params], None]
+) -> None:
+    look(world, params_of(world))
 
 
 def test_within_dvc_a_file_that_it_does_not_watch_is_refused(
