@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.prefetch import prefetched_map
+from pipeline.engine.prefetch import prefetched_map
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
