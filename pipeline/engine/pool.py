@@ -68,7 +68,8 @@ class Workers(Generic[Task, Result]):
     def close(self) -> None:
         """End the processes at once: they only read."""
         for process in self._context.started:
-            process.kill()
+            if process.pid:  # one that could not be started has none
+                process.kill()
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -23,23 +23,19 @@ def prefetched_map(
 ) -> Generator[Result]:
     """Yield `function(item)` in order while at most `ahead` items (at least 1) are under way.
 
-    An exception, of the function or of `items`, surfaces at its item's turn; what is under way
-    then is cancelled.
+    An exception, of the function or of `items`, surfaces at its item's turn. What is under way when
+    this is closed stays so: a pool whose process dies cannot bear that its tasks were cancelled.
 
     Raises:
         Overdue: an item was waited for longer than `patience` seconds.
     """
     submitted = _submitted(executor, function, items)
     pending = deque(islice(submitted, max(1, ahead)))
-    try:
-        while pending:
-            item, future = pending.popleft()
-            result = _in_time(item, future, patience)
-            pending.extend(islice(submitted, 1))
-            yield result
-    finally:
-        for _, future in pending:
-            future.cancel()
+    while pending:
+        item, future = pending.popleft()
+        result = _in_time(item, future, patience)
+        pending.extend(islice(submitted, 1))
+        yield result
 
 
 def _in_time(item: Item | None, future: Future[Result], patience: float | None) -> Result:
