@@ -15,11 +15,17 @@ import torch
 
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
-from pipeline.shards import read_shard
 from stage1_extract.extraction import Extraction
 from stage1_extract.pairs import select_extractions, teacher_of
 from stage1_extract.progress import ExtractionProgress
-from stage1_extract.shared_views import teacher_inputs
+from stage1_extract.shared_views import (
+    TarRows,
+    ViewsTask,
+    most_workers,
+    seen_samples,
+    teacher_inputs,
+    wanted,
+)
 from stage1_extract.teachers import Teacher
 
 
@@ -47,7 +53,8 @@ def main() -> None:
 def bare_rate(extraction: Extraction) -> float:
     """Samples per second of the teacher alone, over one tar's views held in memory."""
     info = extraction.index.shards[0]
-    samples = read_shard(extraction.folder, info)
+    tar = TarRows(extraction.folder, info, range(info.count))
+    samples = seen_samples(ViewsTask(tar, wanted([extraction.forward])))
     seen = [teacher_inputs([extraction.forward], sample)[0].inputs for sample in samples]
     views = [inputs for inputs in seen if inputs is not None]
     rows = extraction.forward.rows_per_batch
@@ -64,7 +71,7 @@ def staged_rate(params: Params, name: str, teacher: Teacher) -> float:
     with tempfile.TemporaryDirectory() as cache, ExtractionProgress(name) as progress:
         extraction = Extraction(replace(params, cache=cache), name, teacher)
         started = time.perf_counter()
-        extraction.run(progress)
+        extraction.run(progress, most_workers())
         return extraction.index.samples / (time.perf_counter() - started)
 
 

@@ -25,13 +25,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pipeline.allocator import keep_freed_memory
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
 from pipeline.samples import decode_member
 from pipeline.shards import read_shard
 from stage1_extract.pairs import teacher_of
 from stage1_extract.teachers import Teacher
-from stage2_train.allocator import keep_freed_memory
 from stage2_train.checkpoint import Progress
 from stage2_train.cores import spare_cores
 from stage2_train.loader import Fed
@@ -69,7 +69,7 @@ def main() -> None:
         return
     params = load_params(arguments.params)
     keep_freed_memory()
-    spare_cores(params.train.loader_threads)
+    spare_cores(params.train.loader_workers)
     one_process(params, arguments.steps)
     if arguments.ranks:
         one, many = (on_ranks(arguments, count) for count in (1, arguments.ranks))
@@ -173,7 +173,7 @@ def one_of_the_ranks(params: Params, steps: int) -> None:
     """Measure both loops; the first rank prints samples per second of all."""
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as out, process_group(600) as ranks:
-        train = replace(params.train, out=out, loader_threads=1)
+        train = replace(params.train, out=out, loader_workers=1)
         trainer = Trainer(replace(params, train=train))
         with trainer.feed(Progress(step=0, cursors={})) as feed:
             resident = list(itertools.islice(feed, RESIDENT * train.accumulate))

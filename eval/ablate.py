@@ -19,13 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.zeroshot import score
+from pipeline.allocator import keep_freed_memory
 from pipeline.atomic import write_atomically
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.identity import fingerprint
 from pipeline.interruption import keeping
-from stage2_train.allocator import keep_freed_memory
 from stage2_train.assembly import assemble, recipe
 from stage2_train.cores import spare_cores
 from stage2_train.student import Student
@@ -56,7 +56,7 @@ def main() -> None:
             f"--benchmark {arguments.benchmark}: expected one of {', '.join(params.benchmarks)}"
         )
     keep_freed_memory()
-    spare_cores(params.train.loader_threads)
+    spare_cores(params.train.loader_workers)
     folder = recipe_folder(params)
     variants = {"with": params.train.teachers, f"without {', '.join(arguments.without)}": kept}
     with keeping(f"finished trainings and scores are kept in {folder}"):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import msgspec
+import numpy as np
 import webdataset as wds
 import xxhash
 
@@ -21,7 +22,9 @@ from pipeline.small_files import open_regular, read_json
 from pipeline.tar import TarError, plain_files
 
 INDEX = "index.json"
-FORMAT = 1
+FORMAT = 2
+ROWS = ".idx"
+"""Ends the name of the file beside a tar that tells where its samples are."""
 LARGEST_INDEX = 1 << 26
 """Bytes of an index: 400,000 tars, or a million captions."""
 LARGEST_TAR = 1 << 37
@@ -41,6 +44,8 @@ class ShardInfo:
     bytes: int
     xxh3: str
     """xxh3-128 of the file."""
+    rows_xxh3: str = ""
+    """xxh3-128 of the file beside it that `pipeline.rows` reads its samples by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,15 +91,36 @@ def file_hash(path: Path) -> str:
 
 
 def write_shard(path: Path, samples: list[tuple[str, dict[str, bytes]]]) -> ShardInfo:
-    """Write one tar: times 0, fixed owner, members sorted; same samples, same bytes."""
-    partial = path.with_name(path.name + ".partial")
+    """Write one tar: times 0, fixed owner, members sorted; same samples, same bytes.
+
+    Beside it goes its `ROWS` file: for each sample its end in the tar, where the next one starts,
+    and the xxh3-64 of its bytes, as little-endian uint64 pairs.
+    """
+    partial, ends = path.with_name(path.name + ".partial"), []
     with partial.open("wb") as file, wds.TarWriter(file, encoder=False, mtime=0) as tar:
         for key, members in samples:
             tar.write({"__key__": key, **members})
+            ends.append(tar.tarstream.offset)
+    xxh3, rows = _hashes(partial, ends)
+    path.with_name(path.name + ROWS).write_bytes(rows)
     partial.replace(path)
     return ShardInfo(
-        name=path.name, count=len(samples), bytes=path.stat().st_size, xxh3=file_hash(path)
-    )
+        name=path.name, count=len(samples), bytes=path.stat().st_size, xxh3=xxh3,
+        rows_xxh3=xxhash.xxh3_128_hexdigest(rows),
+    )  # fmt: skip
+
+
+def _hashes(path: Path, ends: list[int]) -> tuple[str, bytes]:
+    """xxh3-128 of a tar, and what its `ROWS` file is to hold, read once."""
+    whole, rows, start = xxhash.xxh3_128(), [], 0
+    with path.open("rb") as file:
+        for end in ends:
+            sample = file.read(end - start)
+            whole.update(sample)
+            rows.append((end, xxhash.xxh3_64_intdigest(sample)))
+            start = end
+        whole.update(file.read())
+    return whole.hexdigest(), np.array(rows, dtype="<u8").tobytes()
 
 
 def write_index(folder: Path, index: ShardIndex) -> None:
@@ -121,7 +147,7 @@ def read_index(folder: Path) -> ShardIndex:
         UserError: it is missing, broken, or of another format.
     """
     path = folder / INDEX
-    mend = _prepare_command(folder)
+    mend = remake_command(folder)
     try:
         index = read_json(path, ShardIndex, mend, LARGEST_INDEX)
     except FileNotFoundError:
@@ -161,14 +187,14 @@ def read_shard(folder: Path, shard: ShardInfo) -> Iterator[tuple[str, dict[str, 
         UserError: the tar is missing, damaged, was changed after its index was written, or holds
             another number of samples.
     """
-    path, mend = _present(folder, shard), _prepare_command(folder)
+    path, mend = present(folder, shard), remake_command(folder)
     size, count = path.stat().st_size, 0
     if size != shard.bytes:
         raise UserError(f"{path}: expected {shard.bytes} bytes, found {size}; {mend}")
     try:
         file = _proved(path, shard)
-        for key, entries in groupby(_entries(file, size), key=lambda entry: entry[0]):
-            members = {member: data for _, member, data in entries}
+        for key, group in groupby(entries(file, size), key=lambda entry: entry[0]):
+            members = {member: data for _, member, data in group}
             count += 1
             if count > shard.count:
                 break
@@ -198,7 +224,7 @@ def _proved(path: Path, shard: ShardInfo) -> BinaryIO:
         file.close()
         raise UserError(
             f"{path}: expected xxh3 {shard.xxh3} of {path.with_name(INDEX)}, found {found}; "
-            f"{_prepare_command(path.parent)}"
+            f"{remake_command(path.parent)}"
         )
     return file
 
@@ -208,7 +234,7 @@ def _known_hash(path: Path, *identity: int) -> str:
     return file_hash(path)
 
 
-def _entries(tar: BinaryIO, size: int) -> Iterator[tuple[str, str, bytes]]:
+def entries(tar: BinaryIO, size: int) -> Iterator[tuple[str, str, bytes]]:
     """(key, member, data) of a tar's files; the first dot of a file's name ends its key."""
     with tar as file:
         for name, data in plain_files(file, size):
@@ -217,14 +243,16 @@ def _entries(tar: BinaryIO, size: int) -> Iterator[tuple[str, str, bytes]]:
             yield f"{folder}{slash}{stem}", member, data
 
 
-def _present(folder: Path, shard: ShardInfo) -> Path:
+def present(folder: Path, shard: ShardInfo) -> Path:
+    """The path of a tar; raises UserError where it is missing."""
     path = folder / shard.name
     if not path.is_file():
         raise UserError(
-            f"{path}: missing shard, {shard.count} samples expected; {_prepare_command(folder)}"
+            f"{path}: missing shard, {shard.count} samples expected; {remake_command(folder)}"
         )
     return path
 
 
-def _prepare_command(folder: Path) -> str:
+def remake_command(folder: Path) -> str:
+    """What mends the shards of a split, for messages."""
     return f"run: {commands.prepare_command(folder.parent.name)}"

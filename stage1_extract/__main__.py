@@ -14,7 +14,7 @@ says beforehand what it takes.
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +26,7 @@ from stage1_extract.client import Teachers, extract
 from stage1_extract.extractor import Extractor
 from stage1_extract.pairs import select_extractions
 from stage1_extract.progress import ExtractionProgress
+from stage1_extract.shared_views import most_workers
 from stage1_extract.teachers import cards
 
 
@@ -70,7 +71,8 @@ def teacher_table() -> Table:
 def _teachers(params: Params, workers: int | None, scheduler: str | None) -> Iterator[Teachers]:
     """The teachers in this process, in workers that are started here, or in those of a cluster."""
     if workers is None and scheduler is None:
-        yield Extractor(params)
+        with closing(Extractor(params, most_workers())) as extractor:
+            yield extractor
         return
     # Dask takes seconds to import, and a run in this process has no use for it
     from stage1_extract.cluster import Cluster

@@ -18,6 +18,7 @@ from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.store import Provenance
 from stage1_extract.extractor import Extractor
+from stage1_extract.shared_views import most_workers
 from stage1_extract.tar_task import TarDone, TarTask
 
 SHOWN = 5
@@ -136,7 +137,7 @@ def _killed_by(deadly: list[TarTask], of: int) -> UserError:
 @lru_cache(maxsize=1)
 def _extractor(job: Job) -> Extractor:
     """The models of the run that this worker is in; those of the run before are let go."""
-    return Extractor(job.params)
+    return Extractor(job.params, most_workers())
 
 
 def _provenance(job: Job, name: str) -> Provenance:

@@ -64,7 +64,7 @@ def connected_client(address: str) -> Iterator[Client]:
         yield client
 
 
-def _environment(workers: int) -> dict[str, str]:
+def _environment(workers: int) -> dict[str, str | bool]:
     """Settings for what is in a worker's environment before its process starts.
 
     The libraries that it imports look no later. The C library is to keep freed memory, which dask
@@ -77,7 +77,9 @@ def _environment(workers: int) -> dict[str, str]:
         **dict.fromkeys(memory, str(1 << 30)),
     }
     prefix = "distributed.nanny.pre-spawn-environ."
-    return {f"{prefix}{variable}": value for variable, value in variables.items()}
+    environment = {f"{prefix}{variable}": value for variable, value in variables.items()}
+    # A daemonic process may have no children, and a worker's make its views
+    return {**environment, "distributed.worker.daemon": False}
 
 
 def _worker(number: int) -> dict[str, Any]:

@@ -22,13 +22,13 @@ from pipeline.identity import (
 from pipeline.openclip import arch_file
 from pipeline.places import place
 from pipeline.prompts import class_embeddings, templates
-from pipeline.shards import ShardIndex, read_index, read_shard
+from pipeline.shards import ShardIndex, read_index
 from pipeline.store import Provenance, ShardFeatures, ShardWriter, StoreWriter, exclusive
 from pipeline.store.layout import VERSION, store_path
 from pipeline.views import ViewMaker, chain_for
 from stage1_extract.forward_pass import ForwardPass
 from stage1_extract.progress import ExtractionProgress
-from stage1_extract.shared_views import Sample
+from stage1_extract.shared_views import TarRows, ViewWorkers, view_workers
 from stage1_extract.tar_task import TarDone, TarTask, tar_features
 from stage1_extract.teachers import Teacher
 
@@ -96,16 +96,19 @@ class Extraction:
         named = self.index.classes if classes is None else classes
         return class_embeddings(self._encode_text, named, prompts).cpu().numpy()
 
-    def run(self, progress: ExtractionProgress) -> None:
-        """Extract in this process what the store lacks."""
+    def run(self, progress: ExtractionProgress, workers: int = 0) -> None:
+        """Extract what the store lacks, the teacher in this process; `workers` make the views."""
         count = len(self.forward.views)
-        with filling(self.path, self.index, self.provenance, count, self.label_texts) as store:
+        with (
+            filling(self.path, self.index, self.provenance, count, self.label_texts) as store,
+            view_workers(workers) as makers,
+        ):
             tasks = [
                 tar_task([self.name], self.folder, self.index, shard, views)
                 for shard, views in pending(store)
             ]
             progress.start(tasks)
-            for done in extract_tars([self], tasks, progress.samples_done):
+            for done in extract_tars(makers, [self], tasks, progress.samples_done):
                 progress.tar_done(done)
 
     def write(self, task: TarTask, data: ShardFeatures) -> int:
@@ -170,6 +173,7 @@ def filling(
 
 
 def extract_tars(
+    workers: ViewWorkers,
     extractions: Sequence[Extraction],
     tasks: Sequence[TarTask],
     on_samples: Callable[[int], None],
@@ -181,8 +185,8 @@ def extract_tars(
     if not tasks:
         return
     passes = [replace(extraction.forward, views=tasks[0].views) for extraction in extractions]
-    samples = _samples(extractions[0], tasks)
-    features = tar_features(passes, [task.samples for task in tasks], samples, on_samples)
+    tars = [_rows(extractions[0], task) for task in tasks]
+    features = tar_features(workers, passes, tars, on_samples)
     for found, task in zip(features, tasks):
         pairs = list(zip(extractions, found))
         for extraction, data in pairs:
@@ -203,10 +207,9 @@ def _refuse_all_failed(extraction: Extraction, task: TarTask, data: ShardFeature
         )
 
 
-def _samples(extraction: Extraction, tasks: Sequence[TarTask]) -> Iterator[Sample]:
-    for task in tasks:
-        info = extraction.index.shards[task.shard]
-        yield from read_shard(extraction.folder, info)
+def _rows(extraction: Extraction, task: TarTask) -> TarRows:
+    shard = extraction.index.shards[task.shard]
+    return TarRows(extraction.folder, shard, range(shard.count))
 
 
 def _versions() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pipeline.store import Provenance
 from stage1_extract.extraction import Extraction, extract_tars
 from stage1_extract.pairs import teacher_of
 from stage1_extract.recompute import spot_check
+from stage1_extract.shared_views import view_workers
 from stage1_extract.tar_task import TarDone, TarTask
 from stage1_extract.teachers import Teacher
 
@@ -19,12 +20,14 @@ from stage1_extract.teachers import Teacher
 class Extractor:
     """Runs extractions, loading each model once, when it is first needed, and keeping it.
 
-    Decoding, which runs beside the teachers, is held to the threads that ask for it.
+    Args:
+        params: of the run.
+        workers: processes that make the views, beside the teachers; without any this one does.
     """
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Params, workers: int = 0) -> None:
         one_blas_thread()
-        self._params = params
+        self._params, self._workers = params, view_workers(workers)
         self._teachers: dict[tuple[str, Model], Teacher] = {}
         self._extractions: dict[str, Extraction] = {}
 
@@ -50,7 +53,11 @@ class Extractor:
         """
         for (names, _), group in groupby(tasks, key=lambda task: (task.names, task.views)):
             extractions = [self.extraction(name) for name in names]
-            yield from extract_tars(extractions, list(group), on_samples)
+            yield from extract_tars(self._workers, extractions, list(group), on_samples)
+
+    def close(self) -> None:
+        """End the worker processes; a later task would start others."""
+        self._workers.close()
 
     def extraction(self, name: str) -> Extraction:
         """The extraction of that name under `extract`, with its teacher."""

@@ -24,14 +24,14 @@ from pipeline.commands import prepare_command
 from pipeline.config import Params, load_params
 from pipeline.device import default_device
 from pipeline.errors import exit_on_user_error
-from pipeline.shards import INDEX, read_index, read_shard
+from pipeline.shards import INDEX, read_index
 from pipeline.store.layout import Layout
 from pipeline.unknown_name import unknown_name
 from stage1_extract.extraction import Extraction, shard_folder
 from stage1_extract.extractor import Extractor
 from stage1_extract.forward_pass import ForwardPass
 from stage1_extract.pairs import select_extractions
-from stage1_extract.shared_views import Sample
+from stage1_extract.shared_views import TarRows, ViewWorkers, most_workers, view_workers
 from stage1_extract.tar_task import tar_features
 from stage1_extract.teachers import Card, cards
 from stage1_extract.teachers.arch_file import Size, read_arch
@@ -137,12 +137,16 @@ class AnyArch(msgspec.Struct):
 
 def measured_rate(extraction: Extraction) -> float:
     """Samples per second from tar to features, over samples of the first tar."""
-    samples: list[Sample] = list(read_shard(extraction.folder, extraction.index.shards[0]))
-    batch = samples[: extraction.forward.rows_per_batch]
-    _seconds(extraction.forward, batch)  # the first batch also loads kernels and fills caches
-    longest = len(batch) * MEASURED_SECONDS / _seconds(extraction.forward, batch)
-    measured = samples[: max(len(batch), int(longest))]
-    return len(measured) / _seconds(extraction.forward, measured)
+    first = extraction.index.shards[0]
+    tar = TarRows(extraction.folder, first, range(first.count))
+    batch = replace(tar, rows=tar.rows[: extraction.forward.rows_per_batch])
+    with view_workers(most_workers()) as workers:
+        # The first batch also starts processes, loads kernels and fills caches
+        _seconds(workers, extraction.forward, batch)
+        seconds = _seconds(workers, extraction.forward, batch)
+        longest = len(batch.rows) * MEASURED_SECONDS / seconds
+        measured = replace(tar, rows=tar.rows[: max(len(batch.rows), int(longest))])
+        return len(measured.rows) / _seconds(workers, extraction.forward, measured)
 
 
 def plan_table(plan: Sequence[Planned]) -> Table:
@@ -182,9 +186,9 @@ def _numbers(each: Planned) -> dict[str, str]:
     }
 
 
-def _seconds(forward: ForwardPass, samples: Sequence[Sample]) -> float:
+def _seconds(workers: ViewWorkers, forward: ForwardPass, samples: TarRows) -> float:
     started = time.perf_counter()
-    list(tar_features([forward], [len(samples)], samples, lambda count: None))
+    list(tar_features(workers, [forward], [samples], lambda count: None))
     return time.perf_counter() - started
 
 

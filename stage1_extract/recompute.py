@@ -7,8 +7,8 @@ import numpy as np
 
 from pipeline.commands import repair_command
 from pipeline.errors import UnreadableSample, UserError
+from pipeline.rows import read_rows
 from pipeline.samples import decode_member
-from pipeline.shards import read_shard
 from pipeline.store import FeatureStore
 from pipeline.store.drift import note_drift, withdraw_drift
 from pipeline.views import ViewRng
@@ -93,7 +93,7 @@ def _row_cosine(
     shard = tars[rng.integer(len(tars))]
     info, view = extraction.index.shards[shard], rng.integer(len(extraction.forward.views))
     row = rng.integer(info.count)
-    key, members = list(read_shard(extraction.folder, info))[row]
+    key, members = read_rows(extraction.folder, info, [row])[0]
     cached = store.read(shard, view).target(row)
     try:
         decoded = decode_member(members, extraction.maker.chain.member)

@@ -1,18 +1,56 @@
-"""A sample decoded and augmented once for all the teachers that see the same views of it."""
+"""Samples decoded and augmented once for all the teachers that see the same views of them."""
 
+import multiprocessing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from pipeline.engine import Workers
+from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member
+from pipeline.shards import ShardInfo
 from pipeline.views import View, ViewMaker
 from pipeline.views.digest import params_digest
 from stage1_extract.forward_pass import ForwardPass
 
-Sample = tuple[str, Mapping[str, bytes]]
-"""Key and members."""
+MOST_WORKERS = 16
+Wanted = tuple[ViewMaker, range]
+"""A chain, and the numbers of the views that are to be made by it."""
+
+
+@dataclass(frozen=True)
+class TarRows:
+    """Some samples of a tar."""
+
+    folder: Path
+    shard: ShardInfo
+    rows: range
+
+    def __str__(self) -> str:
+        return f"{self.folder / self.shard.name}, samples {self.rows.start}..{self.rows.stop - 1}"
+
+
+@dataclass(frozen=True)
+class ViewsTask:
+    """What one worker makes at a time."""
+
+    samples: TarRows
+    wanted: tuple[Wanted, ...]
+
+    def __str__(self) -> str:
+        return str(self.samples)
+
+
+@dataclass(frozen=True)
+class SeenSample:
+    """A sample's views."""
+
+    key: str
+    views: list[list[View] | None]
+    """Of each chain that was wanted; None where the sample cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +64,43 @@ class TeacherInputs:
     view_digest: list[int]
 
 
-def teacher_inputs(passes: Sequence[ForwardPass], sample: Sample) -> list[TeacherInputs]:
-    """What every teacher sees of a sample, in the order of `passes`."""
-    key, members = sample
-    wanted = {(each.maker, each.views) for each in passes}
-    views = {(maker, numbers): _views(maker, numbers, key, members) for maker, numbers in wanted}
-    return [_preprocessed(each, key, views[each.maker, each.views]) for each in passes]
+ViewWorkers = Workers[ViewsTask, list[SeenSample]]
+
+
+def view_workers(count: int) -> ViewWorkers:
+    """Processes that make views; they start when they are first asked. None with 0."""
+    return Workers(seen_samples, count, "Run again: finished tars are kept")
+
+
+def most_workers() -> int:
+    """As many as torch may use threads; a process that dask guards may have none."""
+    if multiprocessing.current_process().daemon:
+        return 0
+    return min(torch.get_num_threads(), MOST_WORKERS)
+
+
+def wanted(passes: Sequence[ForwardPass]) -> tuple[Wanted, ...]:
+    """Each chain with its views once, however many teachers see them."""
+    return tuple(dict.fromkeys((each.maker, each.views) for each in passes))
+
+
+def seen_samples(task: ViewsTask) -> list[SeenSample]:
+    """Every sample of a task, in order.
+
+    Raises:
+        UserError: the tar is missing or damaged.
+    """
+    samples = read_rows(task.samples.folder, task.samples.shard, task.samples.rows)
+    return [
+        SeenSample(key, [_views(maker, numbers, key, members) for maker, numbers in task.wanted])
+        for key, members in samples
+    ]
+
+
+def teacher_inputs(passes: Sequence[ForwardPass], sample: SeenSample) -> list[TeacherInputs]:
+    """What every teacher takes of a sample, in the order of `passes`."""
+    views = dict(zip(wanted(passes), sample.views))
+    return [_preprocessed(each, sample.key, views[each.maker, each.views]) for each in passes]
 
 
 def _views(

@@ -1,24 +1,19 @@
 """The unit of work: one tar under one block of views, for every teacher whose store lacks it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice, pairwise
 
-import torch
-
-from pipeline.prefetch import prefetched_map
 from pipeline.store import ShardFeatures
 from stage1_extract.forward_pass import ForwardPass
-from stage1_extract.shared_views import Sample, teacher_inputs
+from stage1_extract.shared_views import TarRows, ViewsTask, ViewWorkers, teacher_inputs, wanted
 from stage1_extract.tar_encoder import TarEncoder
 
 BATCHES_AHEAD = 2
-"""Batches of samples that are decoded while the teachers are busy with one."""
-LEAST_THREADS, MOST_THREADS = 2, 16
-"""Threads that decode: as many as torch uses, within these bounds. Much holds the GIL."""
+"""Batches of samples whose views are made while the teachers are busy with one."""
+MOST_SAMPLES = 16
+"""Of a worker's task: enough that its way between processes costs little, beside decoding."""
 
 
 @dataclass(frozen=True)
@@ -59,30 +54,35 @@ class TarDone:
 
 
 def tar_features(
+    workers: ViewWorkers,
     passes: Sequence[ForwardPass],
-    counts: Iterable[int],
-    samples: Iterable[Sample],
+    tars: Sequence[TarRows],
     on_samples: Callable[[int], None],
 ) -> Iterator[list[ShardFeatures]]:
-    """Yield tar by tar the features of every pass; threads decode while the teachers encode.
+    """Yield tar by tar the features of every pass; workers make views while the teachers encode.
 
     Args:
+        workers: of the run.
         passes: the teachers; those with the same views share them.
-        counts: samples of each tar.
-        samples: the samples of all these tars, one tar after the other.
+        tars: the samples to be encoded of each tar.
         on_samples: told how many rows have been dealt with since it was last called.
     """
-    decoders = min(max(torch.get_num_threads(), LEAST_THREADS), MOST_THREADS)
-    ahead = max(BATCHES_AHEAD * max(each.rows_per_batch for each in passes), 2 * decoders)
-    decode = partial(teacher_inputs, passes)
-    with (
-        ThreadPoolExecutor(decoders) as threads,
-        closing(prefetched_map(threads, decode, samples, ahead)) as seen,
-    ):
-        for count in counts:
+    views = wanted(passes)
+    tasks = (ViewsTask(part, views) for tar in tars for part in _parts(tar))
+    ahead = BATCHES_AHEAD * max(each.rows_per_batch for each in passes) // MOST_SAMPLES
+    with closing(workers.map(tasks, ahead)) as made:
+        samples = chain.from_iterable(made)
+        for tar in tars:
             encoders = [TarEncoder(each) for each in passes]
-            for inputs in islice(seen, count):
-                for encoder, mine in zip(encoders, inputs):
+            for sample in islice(samples, len(tar.rows)):
+                for encoder, mine in zip(encoders, teacher_inputs(passes, sample)):
                     encoder.add(mine)
                 on_samples(len(passes))
             yield [encoder.finish() for encoder in encoders]
+
+
+def _parts(tar: TarRows) -> Iterator[TarRows]:
+    """A tar in parts of equal size, but for one sample, so that no worker is left a small rest."""
+    parts = -(-len(tar.rows) // MOST_SAMPLES)
+    bounds = [len(tar.rows) * part // parts for part in range(parts + 1)]
+    return (replace(tar, rows=tar.rows[start:stop]) for start, stop in pairwise(bounds))

@@ -31,6 +31,7 @@ from stage1_extract.recompute import (
     remember,
     text_cosine,
 )
+from stage1_extract.shared_views import most_workers
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def repair(extraction: Extraction, verdict: Verdict) -> None:
         tar = extraction.index.shards[shard].name
         marker_path(extraction.path, tar, block).unlink(missing_ok=True)
     with ExtractionProgress("repair") as progress:
-        extraction.run(progress)
+        extraction.run(progress, most_workers())
 
 
 def _report(extraction: Extraction, verdict: Verdict) -> str:

@@ -13,9 +13,9 @@ checkpoints there are kept. `--summary` needs neither data nor weights.
 
 import argparse
 
+from pipeline.allocator import keep_freed_memory
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
-from stage2_train.allocator import keep_freed_memory
 from stage2_train.cores import spare_cores
 from stage2_train.parameter_summary import planned_summary, summarise
 from stage2_train.ranks import process_group
@@ -43,7 +43,7 @@ def main() -> None:
 def train(params: Params) -> None:
     """Train on the ranks that torchrun started, or on one."""
     keep_freed_memory()
-    spare_cores(params.train.loader_threads)
+    spare_cores(params.train.loader_workers)
     with process_group(max(START, params.train.step_timeout)) as ranks:
         trainer = Trainer(params)
         if ranks.first:

@@ -14,7 +14,7 @@ from pipeline.identity import templates_identity, training_identity
 from pipeline.openclip import load_openclip
 from pipeline.prompts import templates
 from pipeline.shards import ShardIndex, read_index
-from stage2_train.order import Share, mini_batch_sizes, spread
+from stage2_train.order import STREAM, Share, SourceOrder, mini_batch_sizes, spread
 from stage2_train.projectors import FeatureProjectors
 from stage2_train.step import StepObjective
 from stage2_train.student import Student
@@ -22,7 +22,7 @@ from stage2_train.targets import TeacherTargets, open_targets, source_folder
 from stage2_train.texts import TextTable, build_text_table
 
 _FREE = (
-    "out", "loader_threads", "checkpoint_every", "keep_every", "step_timeout", "compile",
+    "out", "loader_workers", "checkpoint_every", "keep_every", "step_timeout", "compile",
     "checkpoint_activations",
 )  # fmt: skip
 """Fields of `train` that may change between a checkpoint and its resumption."""
@@ -50,6 +50,13 @@ class Assembly:
     def samples(self) -> int:
         """Of all sources together."""
         return sum(index.samples for index in self.indexes.values())
+
+    def orders(self, seed: int) -> dict[str, SourceOrder]:
+        """Source -> which of its samples comes when."""
+        return {
+            source: SourceOrder(seed, source, [shard.count for shard in index.shards])
+            for source, index in self.indexes.items()
+        }
 
 
 def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
@@ -103,6 +110,7 @@ def recipe(params: Params, assembly: Assembly) -> dict[str, Any]:
             "views": asdict(params.views),
             "student": asdict(params.student),
             "train": train,
+            "stream": STREAM,
         },
         clip=assembly.student.openclip.identity,
         indexes=assembly.indexes,

@@ -7,8 +7,8 @@ import torch
 from pipeline.blas import one_blas_thread
 
 
-def spare_cores(loader_threads: int) -> None:
-    """Leave each loader thread a core of its own, and only that, where torch uses the CPU.
+def spare_cores(loader_workers: int) -> None:
+    """Leave each loader process a core of its own, and only that, where torch uses the CPU.
 
     Torch's threads spin while they wait for each other, so with a loader on their cores every
     product waits for the thread that was pushed aside. `OMP_NUM_THREADS`, which torchrun sets,
@@ -16,4 +16,4 @@ def spare_cores(loader_threads: int) -> None:
     """
     one_blas_thread()
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, torch.get_num_threads() - loader_threads))
+        torch.set_num_threads(max(1, torch.get_num_threads() - loader_workers))

@@ -1,28 +1,17 @@
-"""The process that makes a rank's batches, so that decoding never holds up the training thread.
+"""What a rank takes of each step: drawn in parts that worker processes make, and put together."""
 
-It works ahead by what it is asked for: one request, one batch. When the connection closes, because
-the training ended or its process was killed, it ends too.
-"""
-
-import signal
-import traceback
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
-import torch.multiprocessing  # sends tensors through shared memory
+from torch import Tensor
 
-from pipeline.blas import one_blas_thread
-from pipeline.commands import params_file, use_params_file
-from pipeline.config import Params
-from stage2_train.allocator import keep_freed_memory
-from stage2_train.order import Cursor, Share
-from stage2_train.stream import MiniBatch, SourceStream
-from stage2_train.targets import TeacherTargets
-from stage2_train.texts import TextTable
+from stage2_train.order import Cursor, Share, SourceOrder
+from stage2_train.stream import Draw, MiniBatch
+
+MOST_SAMPLES = 32
+"""Of a draw: enough that its way between processes costs little, beside decoding."""
 
 
 @dataclass(frozen=True)
@@ -35,59 +24,82 @@ class Fed:
 
 
 @dataclass(frozen=True)
-class LoaderJob:
-    """What the process is to read, and from where on."""
+class Reading:
+    """What a rank reads, and from where on."""
 
-    params: Params
-    texts: TextTable
-    targets: Mapping[str, list[TeacherTargets]]
+    orders: Mapping[str, SourceOrder]
     shares: Mapping[str, Share]
+    """Of the same sources, in the order of a step's mini-batches."""
     cursors: Mapping[str, Cursor]
+    """Of sources that are not at their start."""
     rank: int
-    params_file: str = field(default_factory=params_file)
-    """What messages recommend commands over."""
+
+    @property
+    def draws_a_step(self) -> int:
+        """Of all sources together."""
+        return sum(self._parts(source) for source in self.shares)
+
+    def draws(self) -> Iterator[Draw]:
+        """Endlessly, step by step and source by source.
+
+        A draw takes every n-th of the rank's samples, which come from every n-th run: few tars.
+        """
+        for cursors in self._starts():
+            for source, share in self.shares.items():
+                numbers, parts = share.numbers(self.rank), self._parts(source)
+                for part in range(parts):
+                    yield Draw(source, cursors[source], numbers[part::parts])
+
+    def joined(self, made: Iterator[MiniBatch], *, pinned: bool) -> Iterator[Fed]:
+        """The steps that the results of `draws` make up; ends where they end.
+
+        Args:
+            made: the results, in their order.
+            pinned: put inputs to where a GPU can fetch them from.
+        """
+        starts = self._starts()
+        next(starts)
+        for behind in starts:
+            batches = []
+            for source in self.shares:
+                parts = list(islice(made, self._parts(source)))
+                if not parts:
+                    return
+                batches.append(_joined(parts, pinned))
+            yield Fed(batches, behind)
+
+    def _starts(self) -> Iterator[dict[str, Cursor]]:
+        """Where each source stands before every step."""
+        cursors = {source: self.cursors.get(source, Cursor()) for source in self.shares}
+        while True:
+            yield cursors
+            cursors = {
+                source: self.orders[source].after(cursors[source], share.size)
+                for source, share in self.shares.items()
+            }
+
+    def _parts(self, source: str) -> int:
+        return -(-self.shares[source].by_rank[self.rank] // MOST_SAMPLES)
 
 
-def load(job: LoaderJob, trainer: Connection) -> None:
-    """The body of the process: a batch, or the error that ends them, for every request.
-
-    A signal that reaches the whole group is the trainer's to heed, which still wants its batch.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    keep_freed_memory()
-    one_blas_thread()
-    torch.set_num_threads(1)
-    use_params_file(job.params_file)
-    with ThreadPoolExecutor(job.params.train.loader_threads) as threads:
-        batches = batches_of(job, threads)
-        try:
-            while trainer.recv():
-                trainer.send(next(batches))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            pass
-        except Exception as error:
-            error.add_note(traceback.format_exc())
-            trainer.send(error)
-            _wait(trainer)
-        threads.shutdown(wait=False, cancel_futures=True)
+def _joined(parts: Sequence[MiniBatch], pinned: bool) -> MiniBatch:
+    """One mini-batch of parts, of which the n-th holds every n-th sample."""
+    columns = zip(*(part.inputs for part in parts))
+    return replace(
+        parts[0],
+        inputs=tuple(_interleaved(column, pinned) for column in columns),
+        text=_interleaved([part.text for part in parts], pinned),
+        targets={
+            name: _interleaved([part.targets[name] for part in parts], pinned)
+            for name in parts[0].targets
+        },
+        replaced=sum(part.replaced for part in parts),
+    )
 
 
-def _wait(trainer: Connection) -> None:
-    """Until the trainer ends: tensors that it has not fetched yet would go with this process."""
-    with suppress(EOFError, ConnectionError):
-        while trainer.recv():
-            pass
-
-
-def batches_of(job: LoaderJob, threads: ThreadPoolExecutor) -> Iterator[Fed]:
-    """Endlessly the rank's parts, from the cursors on; `train.loader_threads` decode."""
-    streams = [
-        SourceStream(job.params, source, job.targets[source], job.texts, threads, share, job.rank)
-        for source, share in job.shares.items()
-    ]
-    for stream in streams:
-        stream.cursor = job.cursors.get(stream.source, Cursor())
-    while True:
-        batches = [stream.take() for stream in streams]
-        yield Fed(batches, {stream.source: stream.cursor for stream in streams})
+def _interleaved(parts: Sequence[Tensor], pinned: bool) -> Tensor:
+    rows = sum(map(len, parts))
+    whole = torch.empty((rows, *parts[0].shape[1:]), dtype=parts[0].dtype, pin_memory=pinned)
+    for number, part in enumerate(parts):
+        whole[number :: len(parts)] = part
+    return whole

@@ -1,16 +1,28 @@
-"""Which sample comes when: pure functions, the same for any number of ranks and loader threads.
+"""Which sample comes when: pure functions, the same for any number of ranks and worker processes.
 
 A source's pass takes its tars in a permuted order, and the samples of each tar in a permuted order.
-Pass follows pass without end, so a short source repeats and none ends an epoch early. A step takes
-the next samples of every source; each rank takes a contiguous part of them, as even as can be.
+That sequence is cut into runs, equal but for one sample, which are read side by side: sample after
+sample of the pass comes from the next run in turn, so that a batch mixes many tars. Pass follows
+pass without end, so a short source repeats and none ends an epoch early. A step takes the next
+samples of every source and deals them round its ranks: where the number of ranks divides that of
+the runs and the mini-batch, a rank's samples come from its own runs, and those lie side by side
+in the order of the tars.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count, cycle
+from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
+import numpy as np
+
 from pipeline.views import ViewRng
+
+MOST_RUNS = 64
+"""Of a pass; the greatest power of two that its samples allow, where they are fewer."""
+STREAM = 2
+"""Of the order's definition; part of a training's identity."""
 
 
 @dataclass(frozen=True)
@@ -38,35 +50,58 @@ class SourceOrder:
     """The endless order of one source, a function of (seed, source, samples of each tar)."""
 
     def __init__(self, seed: int, source: str, counts: Sequence[int]) -> None:
-        self._seed, self._source, self._counts = seed, source, counts
-        self.samples = sum(counts)
+        self._seed, self._source, self._counts = seed, source, np.asarray(counts)
+        self.samples = int(self._counts.sum())
         """Of one pass."""
         if not self.samples:
             raise ValueError(f"source '{source}' has no samples")
+        self._starts = _run_starts(self.samples)
+        self._tars = lru_cache(maxsize=2)(self._tars_of)
+        self._rows = lru_cache(maxsize=4 * MOST_RUNS)(self._rows_of)
 
-    def slots(self, cursor: Cursor) -> Iterator[Slot]:
-        """Everything behind the cursor."""
-        skip = cursor.position
-        for passes in count(cursor.passes):
-            for shard in self._permuted(self._source, passes, len(self._counts)):
-                samples = self._counts[shard]
-                if skip < samples:
-                    rows = self._permuted(f"{self._source}/{shard}", passes, samples)
-                    yield from (Slot(passes, shard, row) for row in rows[skip:])
-                skip = max(0, skip - samples)
-
-    def part(self, cursor: Cursor, start: int, stop: int, size: int) -> Iterator[Slot]:
-        """Of every `size` slots behind the cursor, those from number `start` to before `stop`."""
-        mine = cycle([start <= number < stop for number in range(size)])
-        return (slot for slot, taken in zip(self.slots(cursor), mine) if taken)
+    def slots(self, cursor: Cursor, numbers: Sequence[int]) -> list[Slot]:
+        """Those of some numbers, counted from the cursor on."""
+        return [self._slot(*divmod(cursor.position + n, self.samples), cursor) for n in numbers]
 
     def after(self, cursor: Cursor, samples: int) -> Cursor:
         """Where the source stands when as many more have been taken."""
         passes, position = divmod(cursor.position + samples, self.samples)
         return Cursor(cursor.passes + passes, position)
 
-    def _permuted(self, name: str, passes: int, size: int) -> list[int]:
-        return ViewRng(self._seed, name, passes, "order").permutation(size).tolist()
+    def _slot(self, more: int, position: int, cursor: Cursor) -> Slot:
+        """The one at a position of the pass that comes `more` passes behind the cursor's."""
+        passes = cursor.passes + more
+        depth, run = divmod(position, len(self._starts))
+        place = self._starts[run] + depth
+        tars, ends = self._tars(passes)
+        number = int(np.searchsorted(ends, place, side="right"))
+        shard = int(tars[number])
+        first = ends[number] - self._counts[shard]
+        return Slot(passes, shard, int(self._rows(passes, shard)[place - first]))
+
+    def _tars_of(self, passes: int) -> tuple[np.ndarray, np.ndarray]:
+        """A pass's tars in their order, and how many samples have passed with each."""
+        tars = self._permuted(self._source, passes, len(self._counts))
+        return tars, np.cumsum(self._counts[tars])
+
+    def _rows_of(self, passes: int, shard: int) -> np.ndarray:
+        return self._permuted(f"{self._source}/{shard}", passes, int(self._counts[shard]))
+
+    def _permuted(self, name: str, passes: int, size: int) -> np.ndarray:
+        return ViewRng(self._seed, name, passes, "order").permutation(size)
+
+
+def _run_starts(samples: int) -> list[int]:
+    """Where the run starts from which the first, second ... sample of a pass comes.
+
+    Run after run by bit-reversed numbers: then those whose turns are equal modulo a power of two,
+    such as a rank's, are neighbours.
+    """
+    bits = min(MOST_RUNS.bit_length(), samples.bit_length()) - 1
+    turns = [int(f"{number:0{bits}b}"[::-1], 2) if bits else 0 for number in range(1 << bits)]
+    lengths = [len(range(turn, samples, len(turns))) for turn in turns]
+    by_turn = dict(zip(turns, accumulate(lengths, initial=0)))
+    return [by_turn[turn] for turn in range(len(turns))]
 
 
 def mini_batch_sizes(weights: dict[str, float], total: int) -> dict[str, int]:
@@ -86,6 +121,8 @@ class Share:
 
     by_rank: tuple[int, ...]
     """Samples of each rank; they differ by at most one."""
+    first: int = 0
+    """The rank that gets the first sample; the others follow in turn."""
 
     @property
     def size(self) -> int:
@@ -96,10 +133,10 @@ class Share:
         """A rank's part of the whole, 0..1."""
         return self.by_rank[rank] / self.size
 
-    def bounds(self, rank: int) -> tuple[int, int]:
-        """First and last + 1 of a rank's samples within the mini-batch."""
-        start = sum(self.by_rank[:rank])
-        return start, start + self.by_rank[rank]
+    def numbers(self, rank: int) -> range:
+        """Which samples of the mini-batch are a rank's."""
+        ranks = len(self.by_rank)
+        return range((rank - self.first) % ranks, self.size, ranks)
 
 
 def spread(sizes: dict[str, int], ranks: int) -> dict[str, Share]:
@@ -107,7 +144,9 @@ def spread(sizes: dict[str, int], ranks: int) -> dict[str, Share]:
     passed by, so that the ranks' totals differ by at most one too."""
     firsts = accumulate(sizes.values(), initial=0)
     return {
-        source: Share(tuple(_of_rank(rank, first, size, ranks) for rank in range(ranks)))
+        source: Share(
+            tuple(_of_rank(rank, first, size, ranks) for rank in range(ranks)), first % ranks
+        )
         for (source, size), first in zip(sizes.items(), firsts)
     }
 

@@ -1,14 +1,15 @@
-"""The joined stream: tars beside their cached planes, every join proved, order fixed by the seed.
+"""The joined stream: samples beside their cached targets, every join proved, order fixed by seed.
 
-A rank reads only the tars that hold rows of its part, keeps only those rows in memory, and decodes
-only them. The place of an unreadable sample is taken by the next readable one of its tar: the order
-stays a function of (seed, source, pass) on which all ranks agree without asking each other.
+A worker process reads the samples that it is asked for and no others. The place of an unreadable
+sample is taken by the next readable one of its tar: the order stays a function of (seed, source,
+pass) on which all ranks agree without asking each other.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 
 import torch
 from torch import Tensor
@@ -16,15 +17,18 @@ from torch import Tensor
 from pipeline.commands import prepare_command
 from pipeline.config import Params
 from pipeline.errors import UserError
-from pipeline.prefetch import prefetched_map
+from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member, decode_text
-from pipeline.shards import ShardIndex, read_index, read_shard
+from pipeline.shards import ShardIndex, read_index
 from pipeline.store import Plane
 from pipeline.views import ViewMaker, ViewRng, chain_for
 from stage2_train.inputs import stacked, student_input
-from stage2_train.order import Cursor, Share, Slot, SourceOrder
+from stage2_train.order import Cursor, Slot, SourceOrder
 from stage2_train.targets import TeacherTargets, source_folder
 from stage2_train.texts import TextTable
+
+PLANES = 32
+"""Of each teacher's store, kept in memory by a process: a few more than one task reads."""
 
 
 @dataclass(frozen=True)
@@ -57,57 +61,63 @@ class MiniBatch:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """Some samples of one step's mini-batch of a source: what one worker makes at a time."""
+
+    source: str
+    cursor: Cursor
+    """Where the mini-batch starts."""
+    numbers: range
+    """Which of its samples."""
+
+    def __str__(self) -> str:
+        at = f"pass {self.cursor.passes}, sample {self.cursor.position}"
+        return f"source '{self.source}', {len(self.numbers)} samples from {at} on"
+
+
+@dataclass(frozen=True)
 class _Task:
     """One sample before it is decoded."""
 
     key: str
     members: dict[str, bytes]
     slot: Slot
-    planes: list[Plane]
+    planes: Sequence[Plane]
 
 
 class SourceStream:
-    """Endless mini-batches of one source, or of a rank's share of it.
+    """The samples of one source, in the order of its passes.
 
     Args:
         params: of the run.
         source: name under `sources`.
         targets: the source's opened stores.
         texts: where its labels stand.
-        threads: decode, augment and join, two mini-batches ahead.
-        share: sizes of the mini-batches.
-        rank: whose part of them this is.
     """
 
     def __init__(
-        self,
-        params: Params,
-        source: str,
-        targets: list[TeacherTargets],
-        texts: TextTable,
-        threads: ThreadPoolExecutor,
-        share: Share,
-        rank: int = 0,
+        self, params: Params, source: str, targets: list[TeacherTargets], texts: TextTable
     ) -> None:
         self.source, self.targets, self.texts = source, targets, texts
         self.modality = params.sources[source].modality
-        self.cursor = Cursor()
-        self._share, self._rank = share, rank
         self._folder = source_folder(params, source)
         self._index: ShardIndex = read_index(self._folder)
         counts = [shard.count for shard in self._index.shards]
-        self._order = SourceOrder(params.train.seed, source, counts)
+        self.order = SourceOrder(params.train.seed, source, counts)
         self._maker = ViewMaker(chain_for(self.modality, self.modality), params.seed, params.views)
-        self._student, self._threads = params.student, threads
-        self._samples: Iterator[JoinedSample] | None = None
+        self._student = params.student
+        self._planes = lru_cache(maxsize=PLANES)(self._read_planes)
 
-    def take(self) -> MiniBatch:
-        """The next mini-batch; the cursor moves behind it, other ranks' parts included."""
-        count = self._share.by_rank[self._rank]
-        if self._samples is None:
-            self._samples = prefetched_map(self._threads, self._join, self._tasks(), 2 * count)
-        samples = list(islice(self._samples, count))
-        self.cursor = self._order.after(self.cursor, self._share.size)
+    def __call__(self, draw: Draw) -> MiniBatch:
+        """These samples, decoded, augmented and joined.
+
+        Raises:
+            UserError: damaged data, a cached row that is not the sample's, or a tar without a
+                readable sample.
+        """
+        slots = self.order.slots(draw.cursor, draw.numbers)
+        tasks = {task.slot: task for task in self._tasks(slots)}
+        samples = [self._join(tasks[slot]) for slot in slots]
         return MiniBatch(
             self.source,
             self.modality,
@@ -120,21 +130,19 @@ class SourceStream:
             sum(sample.replaced for sample in samples),
         )
 
-    def _tasks(self) -> Iterator[_Task]:
-        """This rank's samples from the cursor on, each beside its tar's planes."""
-        start, stop = self._share.bounds(self._rank)
-        slots = self._order.part(self.cursor, start, stop, self._share.size)
-        for (passes, shard), wanted in groupby(slots, key=lambda slot: slot[:2]):
-            view = passes % self._maker.sizes.count
-            planes = [target.store.read(shard, view) for target in self.targets]
-            rows = [slot.row for slot in wanted]
-            there = self._read_rows(shard, set(rows))
-            for row in rows:
-                yield _Task(*there.pop(row), Slot(passes, shard, row), planes)
+    def _tasks(self, slots: Iterable[Slot]) -> Iterable[_Task]:
+        """Tar by tar, each opened once."""
+        for (passes, shard), group in groupby(sorted(slots), key=attrgetter("passes", "shard")):
+            mine = list(group)
+            planes = self._planes(shard, passes % self._maker.sizes.count)
+            found = self._read(shard, [slot.row for slot in mine])
+            yield from (_Task(*sample, slot, planes) for sample, slot in zip(found, mine))
 
-    def _read_rows(self, shard: int, rows: set[int]) -> dict[int, tuple[str, dict[str, bytes]]]:
-        samples = enumerate(read_shard(self._folder, self._index.shards[shard]))
-        return {row: sample for row, sample in samples if row in rows}
+    def _read(self, shard: int, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
+        return read_rows(self._folder, self._index.shards[shard], rows)
+
+    def _read_planes(self, shard: int, view: int) -> list[Plane]:
+        return [target.store.read(shard, view) for target in self.targets]
 
     def _join(self, task: _Task) -> JoinedSample:
         """A sample's view and targets, or those of the next readable sample of its tar."""
@@ -142,13 +150,11 @@ class SourceStream:
             return self._joined(task)
         except UnreadableSample:
             info = self._index.shards[task.slot.shard]
-        tar = self._read_rows(task.slot.shard, set(range(info.count)))
         for step in range(1, info.count):
             slot = task.slot._replace(row=(task.slot.row + step) % info.count)
+            [sample] = self._read(slot.shard, [slot.row])
             try:
-                return replace(
-                    self._joined(_Task(*tar[slot.row], slot, task.planes)), replaced=True
-                )
+                return replace(self._joined(_Task(*sample, slot, task.planes)), replaced=True)
             except UnreadableSample:
                 continue
         raise UserError(
@@ -174,3 +180,28 @@ class SourceStream:
                 for target, plane in zip(self.targets, task.planes)
             },
         )
+
+
+class Streams:
+    """The streams of a training's sources; each process opens those that it is asked for.
+
+    Args:
+        params: of the run.
+        targets: source -> its opened stores.
+        texts: where the sources' labels stand.
+    """
+
+    def __init__(
+        self, params: Params, targets: Mapping[str, list[TeacherTargets]], texts: TextTable
+    ) -> None:
+        self._params, self._targets, self._texts = params, targets, texts
+        self._opened: dict[str, SourceStream] = {}
+
+    def __call__(self, draw: Draw) -> MiniBatch:
+        """What the `SourceStream` of its source makes of a draw."""
+        source = draw.source
+        if source not in self._opened:
+            self._opened[source] = SourceStream(
+                self._params, source, self._targets[source], self._texts
+            )
+        return self._opened[source](draw)

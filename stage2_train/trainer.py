@@ -17,12 +17,13 @@ from pipeline.errors import UserError
 from stage2_train.assembly import assemble, recipe
 from stage2_train.checkpoint import Checkpoints, Progress, training_tensors
 from stage2_train.feed import open_feed
-from stage2_train.loader import Fed, LoaderJob
+from stage2_train.loader import Fed, Reading
 from stage2_train.logbook import Logbook
 from stage2_train.probe import Probe
 from stage2_train.ranks import Ranks, is_lost_peer
 from stage2_train.schedule import learning_rate, make_optimizer
 from stage2_train.stopping import StopRequest
+from stage2_train.stream import Streams
 from stage2_train.update import StepReport, Update
 from stage2_train.watchdog import Watchdog
 
@@ -181,11 +182,14 @@ class Trainer:
         return progress
 
     def feed(self, progress: Progress) -> AbstractContextManager[Iterator[Fed]]:
-        """This rank's data from where a training stands, made ready by a process of its own."""
-        parts, rank = self.assembly, self.ranks.rank
-        texts = replace(parts.texts, features=parts.texts.features.cpu())
-        job = LoaderJob(self.params, texts, parts.targets, parts.shares, progress.cursors, rank)
-        return open_feed(job, pinned=self.device.type == "cuda")
+        """This rank's data from where a training stands, made ready by processes of its own."""
+        parts, config = self.assembly, self.config
+        texts = replace(parts.texts, features=torch.empty(0))  # the student's business alone
+        streams = Streams(self.params, parts.targets, texts)
+        orders = parts.orders(config.seed)
+        reading = Reading(orders, parts.shares, progress.cursors, self.ranks.rank)
+        pinned = self.device.type == "cuda"
+        return open_feed(streams, reading, workers=config.loader_workers, pinned=pinned)
 
 
 def _watched(feed: Iterator[Fed], watchdog: Watchdog, step: int) -> Iterator[Fed]:

@@ -8,7 +8,6 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,8 @@ from stage1_extract.extraction import Extraction
 from stage1_extract.verify import verify
 from stage2_train.assembly import assemble, recipe
 from stage2_train.logbook import Logbook
-from stage2_train.order import Share
+from stage2_train.order import Cursor
+from stage2_train.stream import Draw
 from stage2_train.trainer import Trainer
 from tests.stage2_train.test_stream import make_stream
 from tests.stage2_train.trainings import params_of
@@ -151,8 +151,7 @@ def tar_content(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params
     content = bytearray(tar.read_bytes())
     content[len(content) // 2] ^= 1
     tar.write_bytes(content)
-    with ThreadPoolExecutor(1) as threads:
-        make_stream(root, threads, Share((16,))).take()
+    make_stream(root)(Draw("objects", Cursor(), range(16)))
     return params
 
 
@@ -282,8 +281,8 @@ def test_a_library_that_decodes_otherwise_is_found_at_the_join(
     mine = chains._CHAINS["points", "points"]
     drifted = replace(mine, apply=lambda *drawn: mine.apply(*drawn) + np.float32(1e-6))
     monkeypatch.setitem(chains._CHAINS, ("points", "points"), drifted)
-    with ThreadPoolExecutor(1) as threads, pytest.raises(UserError, match="other content"):
-        make_stream(world, threads, Share((4,))).take()
+    with pytest.raises(UserError, match="other content"):
+        make_stream(world)(Draw("objects", Cursor(), range(4)))
 
 
 def test_a_clips_identity_holds_its_merges(world: Path, tmp_path: Path) -> None:

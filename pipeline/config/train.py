@@ -64,8 +64,8 @@ class TrainConfig:
     """Not on norms, biases and the logit scale."""
     objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     """Weights of the loss parts."""
-    loader_threads: int = 2
-    """Threads that decode, augment and join, in a process of its own beside each rank."""
+    loader_workers: int = 2
+    """Processes beside each rank that decode, augment and join; 0 does so in the rank itself."""
     compile: bool = False
     """Compile the student with torch.compile: minutes at the start, a faster step after."""
     checkpoint_activations: bool = False
@@ -80,9 +80,11 @@ class TrainConfig:
     first step, with the start of all ranks, has half an hour at least."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "loader_threads", "checkpoint_every"):
+        for name in ("epochs", "batch_size", "accumulate", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, found {getattr(self, name)}")
+        if self.loader_workers < 0:
+            raise ValueError(f"loader_workers must be >= 0, found {self.loader_workers}")
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"batch_size {self.batch_size} must be a multiple of accumulate {self.accumulate}"

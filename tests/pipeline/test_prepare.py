@@ -72,6 +72,7 @@ def test_two_runs_give_the_same_bytes(root: Path, packed: Path, tmp_path: Path) 
     assert first == second == third
     assert first.keys() == {
         "index.json", "rejected.jsonl", "000000.tar", "000001.tar", "000002.tar",
+        "000000.tar.idx", "000001.tar.idx", "000002.tar.idx",
     }  # fmt: skip
 
 

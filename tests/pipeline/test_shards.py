@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.shards import (
     FORMAT,
     INDEX,
+    ROWS,
     ShardIndex,
     ShardInfo,
     file_hash,
@@ -58,7 +59,7 @@ def test_a_tar_comes_back_as_it_was_written(folder: Path, shard: ShardInfo) -> N
     path = folder / shard.name
     assert (shard.count, shard.bytes) == (5, path.stat().st_size)
     assert shard.xxh3 == file_hash(path)
-    assert list(folder.iterdir()) == [path]
+    assert sorted(folder.iterdir()) == [path, folder / f"{shard.name}{ROWS}"]
 
 
 def test_the_same_samples_give_the_same_bytes(folder: Path, shard: ShardInfo) -> None:

@@ -15,6 +15,7 @@ from pipeline.shards import read_index, read_shard, write_index, write_shard
 from pipeline.views.digest import key_digest
 from stage1_extract import tar_task
 from stage1_extract.extraction import Extraction
+from stage1_extract.progress import ExtractionProgress
 from tests.conftest import extract
 from tests.pipeline.made_store import tree
 from tests.stage1_extract.changed_shards import opened, rewrite, set_aside, train_folder
@@ -65,13 +66,19 @@ def test_extracting_twice_from_scratch_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("BATCHES_AHEAD", 0), ("BATCHES_AHEAD", 100), ("LEAST_THREADS", 5)]
+    ("workers", "samples", "ahead"), [(0, 1, 0), (0, 4, 100), (1, 2, 0), (3, 1, 2), (20, 5, 2)]
 )
-def test_threads_and_lookahead_do_not_show(
-    prepared_world: Path, cached_world: Path, cache: str, monkeypatch, setting: str, value: int
-) -> None:
-    monkeypatch.setattr(tar_task, setting, value)
-    done = extract(tiny_params(prepared_world, cache=cache), "fake-objects")
+def test_workers_and_the_size_of_their_tasks_do_not_show(
+    prepared_world: Path, cached_world: Path, cache: str, monkeypatch,
+    workers: int, samples: int, ahead: int,
+) -> None:  # fmt: skip
+    """Twenty processes are more than there are samples."""
+    monkeypatch.setattr(tar_task, "MOST_SAMPLES", samples)
+    monkeypatch.setattr(tar_task, "BATCHES_AHEAD", ahead)
+    params = tiny_params(prepared_world, cache=cache)
+    done = Extraction(params, "fake-objects", FakeTeacher())
+    with ExtractionProgress("") as progress:
+        done.run(progress, workers)
     assert tree(done.path) == tree(cached_world / "cache" / "fake" / "objects-train.zarr")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import ExtractionConfig, Params
-from stage1_extract import extraction, shared_views
+from stage1_extract import shared_views
 from stage1_extract.client import extract
 from stage1_extract.extractor import Extractor
 from stage1_extract.progress import ExtractionProgress
@@ -33,20 +33,20 @@ def twins(prepared_world: Path, cache: str) -> Params:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    """How many tars were read, and how many members decoded."""
+    """How many tars were read, each in one part, and how many members decoded."""
     counts: Counter = Counter()
-    decode, read = shared_views.decode_member, extraction.read_shard
+    decode, read = shared_views.decode_member, shared_views.read_rows
 
     def decode_member(members: Mapping[str, bytes], member: str) -> Any:
         counts[member] += 1
         return decode(members, member)
 
-    def read_shard(*arguments: Any) -> Any:
+    def read_rows(*arguments: Any) -> Any:
         counts["tars"] += 1
         return read(*arguments)
 
     monkeypatch.setattr(shared_views, "decode_member", decode_member)
-    monkeypatch.setattr(extraction, "read_shard", read_shard)
+    monkeypatch.setattr(shared_views, "read_rows", read_rows)
     return counts
 
 

@@ -1,7 +1,6 @@
 """Video, depth and audio sources all the way: tars, CLIP's stores, streams, one training."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ from pipeline.samples import decode_member
 from pipeline.shards import FORMAT, ShardIndex, write_index, write_shard
 from pipeline.views import ViewMaker, chain_for
 from stage2_train.inputs import student_input
-from stage2_train.order import Share
-from stage2_train.stream import SourceStream
+from stage2_train.order import Cursor
+from stage2_train.stream import Draw, SourceStream
 from stage2_train.student import Student
 from stage2_train.trainer import STUDENT, Trainer
 from tests.conftest import extract
@@ -96,11 +95,8 @@ def test_images_and_videos_alone_follow_clips_features_of_their_own_views(logged
 
 def test_a_stream_of_sounds_gives_the_spectrograms_of_its_views(every_source: Params) -> None:
     trainer = Trainer(every_source)
-    with ThreadPoolExecutor(2) as threads:
-        batch = SourceStream(
-            every_source, "sounds", [], trainer.assembly.texts, threads, Share((SAMPLES,))
-        ).take()
-        threads.shutdown(cancel_futures=True)
+    stream = SourceStream(every_source, "sounds", [], trainer.assembly.texts)
+    batch = stream(Draw("sounds", Cursor(), range(SAMPLES)))
     maker = ViewMaker(chain_for("audio", "audio"), every_source.seed, every_source.views)
     sound = decode_member(every_member(), "audio")
     views = [maker(sound, f"sounds-{number}", 0).array for number in range(SAMPLES)]

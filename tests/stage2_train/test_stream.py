@@ -1,7 +1,5 @@
 """The joined stream: order fixed by the seed, resumable anywhere, every join proved."""
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -10,66 +8,41 @@ import torch
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
 from pipeline.shards import read_index, read_shard, write_index, write_shard
-from stage2_train.order import Cursor, Share, spread
-from stage2_train.stream import MiniBatch, SourceStream
+from stage2_train.order import Cursor
+from stage2_train.stream import Draw, MiniBatch, SourceStream
 from stage2_train.student import Student
 from stage2_train.targets import open_targets
 from stage2_train.texts import build_text_table
 from tests.tiny_world import tiny_params
 
 
-def make_stream(
-    root: Path, threads: ThreadPoolExecutor, share: Share, rank: int = 0, **changes: object
-) -> SourceStream:
+def make_stream(root: Path, **changes: object) -> SourceStream:
     params = tiny_params(root, **changes)
     index = read_index(Path(params.shards) / "objects" / "train")
     student = Student(load_openclip(params.student.arch), params.student)
     texts = build_text_table(student, {"objects": index}, {"objects": "photo"})
     names = ["clip-objects", "fake-objects"]
     targets = [open_targets(params, name, index) for name in names]
-    return SourceStream(params, "objects", targets, texts, threads, share, rank)
+    return SourceStream(params, "objects", targets, texts)
 
 
 def take(
-    root: Path, size: int, times: int = 1, cursor: Cursor | None = None, workers: int = 2
+    root: Path, size: int, times: int = 1, cursor: Cursor | None = None
 ) -> tuple[list[MiniBatch], Cursor]:
     """Mini-batches of one rank that takes all, and where it stands then."""
-    with ThreadPoolExecutor(workers) as threads:
-        stream = make_stream(root, threads, Share((size,)))
-        stream.cursor = cursor or Cursor()
-        batches = [stream.take() for _ in range(times)]
-        threads.shutdown(cancel_futures=True)
-        return batches, stream.cursor
+    stream, cursor, batches = make_stream(root), cursor or Cursor(), []
+    for _ in range(times):
+        batches.append(stream(Draw("objects", cursor, range(size))))
+        cursor = stream.order.after(cursor, size)
+    return batches, cursor
 
 
-def test_order_does_not_depend_on_threads_or_batch_sizes(cached_world: Path) -> None:
-    [one], _ = take(cached_world, 16, workers=1)
-    four, _ = take(cached_world, 4, times=4, workers=4)
+def test_order_does_not_depend_on_batch_sizes(cached_world: Path) -> None:
+    [one], _ = take(cached_world, 16)
+    four, _ = take(cached_world, 4, times=4)
     for name, target in one.targets.items():
         assert torch.equal(target, torch.cat([batch.targets[name] for batch in four]))
     assert torch.equal(one.text, torch.cat([batch.text for batch in four]))
-
-
-def test_ranks_decode_parts_that_make_the_whole(
-    cached_world: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Seven samples a step over three ranks, across the end of a pass of 16 in tars of 6."""
-    whole, _ = take(cached_world, 7, times=4)
-    decoded = []
-    joined = SourceStream._joined
-    record = lambda stream, task: (decoded.append(task.key), joined(stream, task))[1]  # noqa: E731
-    monkeypatch.setattr(SourceStream, "_joined", record)
-    with ThreadPoolExecutor(1) as threads:
-        share = spread({"objects": 7}, 3)["objects"]
-        ranks = [make_stream(cached_world, threads, share, rank) for rank in range(3)]
-        for batch in whole:
-            parts = [stream.take() for stream in ranks]
-            assert [len(part.text) for part in parts] == [3, 2, 2]
-            assert torch.equal(torch.cat([part.text for part in parts]), batch.text)
-            assert torch.equal(torch.cat([p.inputs[0] for p in parts]), batch.inputs[0])
-        threads.shutdown(cancel_futures=True)
-    ahead = 3 * 2 * 3
-    assert len(decoded) <= 4 * 7 + ahead  # no rank decodes another's rows
 
 
 @pytest.mark.parametrize("taken", [1, 6, 7, 15, 16, 20])
@@ -93,8 +66,10 @@ def test_each_pass_takes_every_sample_once_under_its_own_view(cached_world: Path
 
 @pytest.fixture
 def believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tars are not compared with their index's hash: the join has proofs of its own."""
+    """Samples are sought as the tar stands, and proved by nothing: the join has its own proofs."""
+    read = lambda folder, shard, rows: [list(read_shard(folder, shard))[row] for row in rows]  # noqa: E731
     monkeypatch.setattr("pipeline.shards._proved", lambda path, shard: path.open("rb"))
+    monkeypatch.setattr("stage2_train.stream.read_rows", read)
 
 
 def test_a_tar_that_is_not_what_its_index_hashed_is_refused(world: Path) -> None:
@@ -180,11 +155,9 @@ def test_the_next_readable_sample_of_the_tar_takes_an_unreadable_ones_place(worl
         cut = bytes(len(members["points.npy"]))
         samples[row] = (key, {**members, "points.npy": cut})
     write_shard(folder / shard.name, samples)
-    with ThreadPoolExecutor(2) as threads:
-        stream = make_stream(world, threads, Share((16,)))
-        slots = list(islice(stream._order.slots(Cursor()), 16))
-        batch = stream.take()
-        threads.shutdown(cancel_futures=True)
+    stream = make_stream(world)
+    slots = stream.order.slots(Cursor(), range(16))
+    batch = stream(Draw("objects", Cursor(), range(16)))
     assert batch.replaced == 2
     place = {(slot.shard, slot.row): number for number, slot in enumerate(slots)}
     targets = batch.targets["fake-objects"]

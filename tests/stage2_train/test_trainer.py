@@ -85,7 +85,7 @@ def test_settings_that_cannot_work_are_refused(world: Path, settings: dict, said
 def test_another_recipe_starts_anew_beside_the_old_checkpoints(world: Path) -> None:
     assert not run(params_of(world), 1, trainings.terminated)[0]
     assert Trainer(params_of(world, peak_lr=1e-3)).checkpoints.latest() is None
-    assert Trainer(params_of(world, loader_threads=1)).checkpoints.latest() is not None
+    assert Trainer(params_of(world, loader_workers=1)).checkpoints.latest() is not None
 
 
 def test_another_recipe_says_so_and_leaves_the_first_ones_log_and_checkpoints(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.prefetch import prefetched_map
+from pipeline.engine.prefetch import prefetched_map
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -66,19 +66,3 @@ def test_an_error_of_the_items_comes_at_its_turn() -> None:
         assert [next(mapped), next(mapped)] == ["1", "2"]
         with pytest.raises(OSError, match="broken off"):
             next(mapped)
-
-
-def test_closing_cancels_what_has_not_begun() -> None:
-    release, begun = threading.Event(), []
-
-    def wait(item: int) -> None:
-        begun.append(item)
-        if item:
-            release.wait(60)
-
-    with ThreadPoolExecutor(1) as threads:
-        mapped = prefetched_map(threads, wait, range(10), 8)
-        next(mapped)
-        mapped.close()
-        release.set()
-    assert begun in ([0], [0, 1])

@@ -1,0 +1,60 @@
+"""A map over an executor that works ahead by a bounded number of items and keeps their order."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Overdue(Exception):
+    """An item that was waited for too long; the text is the item's."""
+
+
+def prefetched_map(
+    executor: Executor,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    ahead: int,
+    patience: float | None = None,
+) -> Generator[Result]:
+    """Yield `function(item)` in order while at most `ahead` items (at least 1) are under way.
+
+    An exception, of the function or of `items`, surfaces at its item's turn. What is under way when
+    this is closed stays so: a pool whose process dies cannot bear that its tasks were cancelled.
+
+    Raises:
+        Overdue: an item was waited for longer than `patience` seconds.
+    """
+    submitted = _submitted(executor, function, items)
+    pending = deque(islice(submitted, max(1, ahead)))
+    while pending:
+        item, future = pending.popleft()
+        result = _in_time(item, future, patience)
+        pending.extend(islice(submitted, 1))
+        yield result
+
+
+def _in_time(item: Item | None, future: Future[Result], patience: float | None) -> Result:
+    try:
+        return future.result(patience)
+    except TimeoutError:
+        if future.done():
+            raise
+        raise Overdue(str(item)) from None
+
+
+def _submitted(
+    executor: Executor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[tuple[Item | None, Future[Result]]]:
+    """A future for every item; where `items` itself fails, a last one that holds the error."""
+    try:
+        for item in items:
+            yield item, executor.submit(function, item)
+    except Exception as error:
+        failed: Future[Result] = Future()
+        failed.set_exception(error)
+        yield None, failed

@@ -1,0 +1,75 @@
+"""Samples sought in a tar: the same as read in turn, and each of them proved."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import rows as rows_module
+from pipeline.errors import UserError
+from pipeline.rows import read_rows
+from pipeline.shards import ROWS, ShardInfo, read_shard, write_shard
+
+MEND = "run: python -m pipeline.prepare --source objects$"
+SAMPLES = [
+    (f"chair-{n}" + n * "x" * 30, {"points.npy": bytes([n]) * 700, "meta.json": b"{}"})
+    for n in range(6)
+]
+"""The keys of the last are longer than a header has room for."""
+
+
+@pytest.fixture(autouse=True)
+def _no_table_is_known() -> None:
+    rows_module._table.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "objects" / "train").mkdir(parents=True)
+    return tmp_path / "objects" / "train"
+
+
+@pytest.fixture
+def shard(folder: Path) -> ShardInfo:
+    return write_shard(folder / "000000.tar", SAMPLES)
+
+
+@settings(derandomize=True)
+@given(rows=st.lists(st.integers(0, 5), max_size=9))
+def test_any_rows_are_those_of_the_whole_tar(tmp_path_factory, rows: list[int]) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    shard = write_shard(folder / "000000.tar", SAMPLES)
+    whole = list(read_shard(folder, shard))
+    assert read_rows(folder, shard, rows) == [whole[row] for row in rows]
+
+
+def test_a_changed_byte_of_a_sample_is_noticed_by_who_reads_it(
+    folder: Path, shard: ShardInfo
+) -> None:
+    path = folder / shard.name
+    content = bytearray(path.read_bytes())
+    content[content.index(bytes([3]) * 700) + 350] ^= 1
+    path.write_bytes(content)
+    assert read_rows(folder, shard, [0, 2, 4]) == [SAMPLES[row] for row in (0, 2, 4)]
+    with pytest.raises(UserError, match=rf"000000.tar: expected xxh3 \w+ of sample 3, .*{MEND}"):
+        read_rows(folder, shard, [2, 3])
+
+
+def test_a_tar_that_is_cut_is_noticed(folder: Path, shard: ShardInfo) -> None:
+    path = folder / shard.name
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(UserError, match=rf"expected {shard.bytes} bytes, found 4000; {MEND}"):
+        read_rows(folder, shard, [0])
+    path.unlink()
+    with pytest.raises(UserError, match=f"000000.tar: missing shard.*{MEND}"):
+        read_rows(folder, shard, [0])
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:-8], lambda data: data[::-1], None])
+def test_a_table_that_is_not_its_indexs_is_refused(folder: Path, shard: ShardInfo, spoil) -> None:
+    table = folder / f"{shard.name}{ROWS}"
+    table.write_bytes(spoil(table.read_bytes())) if spoil else table.unlink()
+    found = "expected xxh3" if spoil else "not found"
+    with pytest.raises(UserError, match=rf"000000.tar.idx: {found}.*{MEND}"):
+        read_rows(folder, shard, [0])
