@@ -52,7 +52,7 @@ class Command:
 COMMANDS = [
     Command(
         "pipeline.prepare", "--source objects",
-        "pack/objects.jsonl", "shards/objects", "pipeline.prepare.write_shard",
+        "pack/objects.jsonl", "shards/objects", "pipeline.preparation.shard_task.write_shard",
     ),
     Command(
         "pipeline.show", "--source objects --key thing-03 --out pictures/it.png",

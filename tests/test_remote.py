@@ -9,7 +9,7 @@ from s3fs import S3FileSystem
 
 from pipeline.errors import UserError
 from pipeline.places import place
-from pipeline.prepare import prepare
+from pipeline.preparation import prepare
 from pipeline.shards import read_index, read_shard
 from pipeline.store import FeatureStore
 from stage1_extract.extraction import Extraction
