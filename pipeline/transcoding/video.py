@@ -28,7 +28,7 @@ ENCODER = {
     "threads": "1",
     "flags": "+bitexact",
 }
-SETTINGS = f"cpu-independent=1:open-gop=0:bframes={BETWEEN}:b-adapt=0:b-pyramid=none"
+SETTINGS = f"cpu-independent=1:open-gop=0:bframes={BETWEEN}:b-adapt=0:b-pyramid=none:scenecut=0"
 """x264's own; with them its output is the same on every processor."""
 
 
