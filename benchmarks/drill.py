@@ -30,9 +30,9 @@ from pipeline.config import Params
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.shards import read_index
 from pipeline.store import FeatureStore, Plane
+from pipeline.workers.connection import local_client
 from stage1_extract.client import extract
 from stage1_extract.cluster import Cluster
-from stage1_extract.connection import local_client
 from stage1_extract.extraction import shard_folder, store_folder
 from stage1_extract.extractor import Extractor
 from stage1_extract.progress import ExtractionProgress

@@ -25,24 +25,24 @@ def scene(width: int, height: int, seed: int = 0) -> np.ndarray:
     return np.clip(128 + total, 0, 255).astype(np.uint8)
 
 
-def jpeg() -> bytes:
-    """500 x 375, ImageNet's usual size."""
+def jpeg(width: int = 500, height: int = 375) -> bytes:
+    """ImageNet's usual size, or another."""
     file = io.BytesIO()
-    Image.fromarray(scene(500, 375)).save(file, "jpeg", quality=90)
+    Image.fromarray(scene(width, height)).save(file, "jpeg", quality=90)
     return file.getvalue()
 
 
-def clip(keyframes: int) -> dict[str, bytes]:
-    """A camera moving over a scene: 250 frames of 320 x 240, with one keyframe in so many."""
-    file, picture = io.BytesIO(), scene(900, 600)
+def clip(keyframes: int, size: tuple[int, int] = (320, 240)) -> dict[str, bytes]:
+    """A camera moving over a scene: 250 frames, with one keyframe in so many."""
+    file, picture, (width, height) = io.BytesIO(), scene(900, 600), size
     with av.open(file, "w", format="mp4") as out:
         stream = out.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.gop_size = keyframes
         stream.options = {"threads": "1", "crf": "23"}
         for number in range(250):
             left, top = int(290 + 280 * np.sin(number / 40)), int(170 + 160 * np.cos(number / 30))
-            frame = np.ascontiguousarray(picture[top : top + 240, left : left + 320])
+            frame = np.ascontiguousarray(picture[top : top + height, left : left + width])
             out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         out.mux(stream.encode())
     return {"video.mp4": file.getvalue()}

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
-from pipeline.prepare import prepare
+from pipeline.preparation import prepare
 from pipeline.shards import read_index, write_index
+from pipeline.workers.connection import local_client
 from stage1_extract.client import extract
 from stage1_extract.cluster import Cluster
-from stage1_extract.connection import local_client
 from stage1_extract.progress import ExtractionProgress
 
 SOURCE, EXTRACTION = "objects", "ulip-objects"

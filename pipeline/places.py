@@ -7,7 +7,10 @@ there.
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 from upath import UPath
@@ -83,8 +86,27 @@ def move(folder: Path, target: Path) -> None:
         folder.rename(target)
 
 
+@contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """A local folder to write files into: this one, or of one behind a URL another, whose files
+    are put there when the block ends well."""
+    if not is_remote(folder):
+        yield folder
+        return
+    with TemporaryDirectory() as local:
+        yield Path(local)
+        for file in sorted(Path(local).iterdir()):
+            remote = cast(UPath, folder / file.name)
+            remote.fs.put_file(str(file), remote.path)
+
+
 def publish(folder: Path, target: Path, last: str) -> None:
-    """Copy a finished local folder to a URL, the file named `last` after all others."""
-    for file in sorted(folder.iterdir(), key=lambda file: file.name == last):
-        remote = cast(UPath, target / file.name)
-        remote.fs.put_file(str(file), remote.path)
+    """Give the files in a folder behind a URL another place, the one named `last` after all
+    others; then delete there what an older folder had beside them."""
+    files = sorted(folder.iterdir(), key=lambda file: (file.name == last, file.name))
+    for file in files:
+        one, other = cast(UPath, file), cast(UPath, target / file.name)
+        one.fs.cp_file(one.path, other.path)
+    for file in target.iterdir():
+        if file.name not in {kept.name for kept in files}:
+            file.unlink()

@@ -75,8 +75,8 @@ def _teachers(params: Params, workers: int | None, scheduler: str | None) -> Ite
             yield extractor
         return
     # Dask takes seconds to import, and a run in this process has no use for it
+    from pipeline.workers.connection import connected_client, local_client
     from stage1_extract.cluster import Cluster
-    from stage1_extract.connection import connected_client, local_client
 
     connected = connected_client(scheduler) if scheduler else local_client(workers or 1)
     with connected as client:

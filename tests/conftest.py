@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from pipeline import commands
 from pipeline.config import Params
-from pipeline.prepare import prepare
+from pipeline.preparation import prepare
 from stage1_extract.extraction import Extraction
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.teachers import load_teacher

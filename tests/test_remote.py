@@ -9,7 +9,7 @@ from s3fs import S3FileSystem
 
 from pipeline.errors import UserError
 from pipeline.places import place
-from pipeline.prepare import prepare
+from pipeline.preparation import making, prepare, split
 from pipeline.shards import read_index, read_shard
 from pipeline.store import FeatureStore
 from stage1_extract.extraction import Extraction
@@ -57,6 +57,29 @@ def test_shards_and_store_have_the_bytes_of_local_ones(remote: Path, cached_worl
     assert objects(f"{SHARDS}/objects/train") == tree(remote / "shards" / "objects" / "train")
     local = tree(cached_world / "cache" / "fake" / "objects-train.zarr")
     assert objects(f"{CACHE}/fake/objects-train.zarr") == local
+
+
+def test_a_conversion_that_was_stopped_goes_on_and_leaves_no_tar_of_another(
+    remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    url = f"s3://{BUCKET}/again"
+    params = tiny_params(remote, shards=url)
+    folder = place(f"{url}/objects/train")
+    (folder / "000009.tar").write_bytes(b"of an older conversion")
+    with monkeypatch.context() as patch:
+        patch.setattr(split, "_index", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(params, "objects", "train", remote / "pack")
+    assert len(objects(url)) == 1 + 2 * 3 + 1  # tars, their records, rejected.jsonl
+    with monkeypatch.context() as patch:
+        patch.setattr(making, "convert_shard", interrupt)
+        prepare(params, "objects", "train", remote / "pack")
+    assert objects(f"{url}/objects") == {
+        f"train/{name}": data for name, data in tree(remote / "shards/objects/train").items()
+    }
 
 
 def test_what_is_lacking_is_extracted_alone(remote: Path) -> None:

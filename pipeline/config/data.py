@@ -4,6 +4,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Modality = Literal["image", "video", "points", "depth", "audio"]
+OPTIONS: dict[str, tuple[tuple[Modality, ...], int, int]] = {
+    "short_side": (("image", "video"), 16, 8192),
+    "keyframe_every": (("video",), 1, 250),
+    "sample_rate": (("audio",), 16000, 16000),
+}
+"""Option of a source -> modalities that have it, least and most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +32,13 @@ class SourceConfig:
     """Share of unreadable samples above which the conversion stops with an error."""
     samples: int | None = None
     """Training samples to expect: what `stage1_extract.plan` counts on before the preparation."""
+    short_side: int | None = None
+    """Image, video: pixels to which a longer short side is reduced; default: as it is."""
+    keyframe_every: int | None = None
+    """Video: most frames from one keyframe to the next, so that a view decodes few beside those it
+    takes; default: as they are."""
+    sample_rate: int | None = None
+    """Audio: Hz at which the first channel is stored, 16000 as views are; default: as it is."""
 
     def __post_init__(self) -> None:
         if self.samples is not None and self.samples < 1:
@@ -34,6 +47,26 @@ class SourceConfig:
             raise ValueError(f"samples_per_shard must be >= 1, found {self.samples_per_shard}")
         if not 0 <= self.max_rejected <= 1:
             raise ValueError(f"max_rejected must be within 0..1, found {self.max_rejected}")
+        self._check_options()
+
+    @property
+    def options(self) -> dict[str, int]:
+        """How its media are stored otherwise than they come; only what is set."""
+        given = {name: getattr(self, name) for name in OPTIONS}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _check_options(self) -> None:
+        for name, value in self.options.items():
+            modalities, least, most = OPTIONS[name]
+            if self.modality not in modalities:
+                expected = " and ".join(modalities)
+                raise ValueError(
+                    f"{name} is an option of {expected} sources, and this one's modality is "
+                    f"{self.modality}: leave it out"
+                )
+            if not least <= value <= most:
+                expected = str(least) if least == most else f"within {least}..{most}"
+                raise ValueError(f"{name} must be {expected}, found {value}")
 
 
 @dataclass(frozen=True, kw_only=True)

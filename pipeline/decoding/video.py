@@ -63,6 +63,16 @@ class Video:
             raise UnreadableSample(f"video.mp4: frame {missing} of {self.frames} is not there")
         return found
 
+    def every(self) -> Iterator[np.ndarray]:
+        """Every frame of a clip that has been checked, uint8 [H, W, 3], in order.
+
+        Raises:
+            UnreadableSample: one of them cannot be decoded.
+        """
+        with _unreadable_if_damaged():
+            for frame in self._all():
+                yield self._rgb(frame)
+
     def check(self) -> None:
         """Decode all of it, keeping nothing.
 
@@ -98,8 +108,8 @@ class Video:
     def _shown(self, wanted: set[int]) -> Iterator[tuple[int, VideoFrame]]:
         """(number, frame) of frames among which are the wanted ones, if they can be decoded.
 
-        Begins at the keyframe before the first wanted frame, and skips frames that no other
-        refers to unless they are wanted.
+        Begins at the keyframe before a wanted frame, passes over what lies before the keyframe of
+        the next one, and skips frames that no other refers to unless they are wanted.
         """
         numbers = self._numbers()
         if numbers is None:
@@ -110,11 +120,25 @@ class Video:
             for packet, number in zip(self.packets, numbers)
             if packet.pts is not None and number is not None
         }
-        codec = self._restarted()
-        for place in range(self._keyframe_before(min(wanted), numbers), len(self.packets)):
-            codec.skip_frame = "DEFAULT" if numbers[place] in wanted else "NONREF"
-            yield from self._numbered(self.packets[place], number_of)
-        yield from self._numbered(None, number_of)
+        for stretch in self._stretches(wanted, numbers):
+            codec = self._restarted()
+            for place in stretch:
+                codec.skip_frame = "DEFAULT" if numbers[place] in wanted else "NONREF"
+                yield from self._numbered(self.packets[place], number_of)
+            yield from self._numbered(None, number_of)
+
+    def _stretches(self, wanted: set[int], numbers: list[int | None]) -> list[range]:
+        """Places in `packets` to decode: each begins at a keyframe and ends with a wanted frame,
+        but for the last, which goes on to the end of the clip."""
+        place_of = {number: place for place, number in enumerate(numbers)}
+        stretches: list[range] = []
+        for number in sorted(wanted):
+            start, stop = self._keyframe_before(number, numbers), place_of[number] + 1
+            if stretches and start < stretches[-1].stop:
+                stop = max(stop, stretches[-1].stop)
+                start = stretches.pop().start
+            stretches.append(range(start, stop))
+        return [*stretches[:-1], range(stretches[-1].start, len(self.packets))]
 
     def _keyframe_before(self, wanted: int, numbers: list[int | None]) -> int:
         """Place in `packets` from which decoding reaches the wanted frame."""

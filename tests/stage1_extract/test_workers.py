@@ -11,9 +11,9 @@ from distributed import Client
 from distributed.utils import get_mp_context
 
 from pipeline.errors import exit_on_user_error
+from pipeline.workers.connection import local_client
 from stage1_extract import __main__ as module
 from stage1_extract import cluster
-from stage1_extract.connection import local_client
 from tests.conftest import extract
 from tests.pipeline.made_store import tree
 from tests.stage1_extract import fake_teachers

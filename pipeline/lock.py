@@ -1,4 +1,4 @@
-"""One run at a time on a store."""
+"""One run at a time on a store, or on the shards of a split."""
 
 import os
 import socket
@@ -13,25 +13,25 @@ from pipeline.places import is_remote
 
 
 @contextmanager
-def exclusive(store: Path) -> Iterator[None]:
-    """Hold a store; the kernel lets go of it when the process ends, however it ends.
+def exclusive(target: Path) -> Iterator[None]:
+    """Hold a store or a split; the kernel lets go of it when the process ends, however it ends.
 
     Behind a URL there is nothing to hold: two runs there put the same objects, each whole.
 
     Raises:
         UserError: another run holds it, or nothing can be written beside it.
     """
-    if is_remote(store):
+    if is_remote(target):
         yield
         return
-    path = store.with_name(f".{store.stem}.lock")
+    path = target.with_name(f".{target.stem}.lock")
     lock = FileLock(path, blocking=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"{store}: another run is filling this store (process {_holder(path)}); "
+            f"{target}: another run is writing it (process {_holder(path)}); "
             "run again when it has ended"
         ) from None
     except OSError as error:

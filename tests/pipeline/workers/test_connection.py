@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stage1_extract import connection
+from pipeline.workers import connection
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from pipeline import prepare as module
 from pipeline.errors import exit_on_user_error
-from pipeline.prepare import prepare
+from pipeline.preparation import prepare, shard_task
 from pipeline.shards import read_index
 from tests.pipeline.made_store import tree
 from tests.tiny_world import make_pack, tiny_params
@@ -61,11 +61,11 @@ def test_one_that_is_cut_short_leaves_what_was_there_and_no_half(
 
     prepare(tiny_params(root), "objects", "train", root / "pack")
     before = tree(root)
-    monkeypatch.setattr(module, "write_shard", cut_short)
+    monkeypatch.setattr(shard_task, "write_shard", cut_short)
     arguments = ["--source", "objects", "--raw", str(root / "pack")]
     code, said = command(monkeypatch, capsys, "--params", params_file(root), *arguments)
     assert code == (1 if isinstance(error, OSError) else 130)
-    expected = "train.partial: No space left" if isinstance(error, OSError) else "splits are kept"
+    expected = "train.partial: No space left" if isinstance(error, OSError) else "tars are kept"
     assert expected in said
     assert tree(root) == before | {"params.yaml": (root / "params.yaml").read_bytes()}
 

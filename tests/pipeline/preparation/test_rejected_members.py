@@ -7,11 +7,11 @@ from zipfile import BadZipFile
 import numpy as np
 import pytest
 
-from pipeline import prepare as preparation
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.errors import UserError
-from pipeline.prepare import prepare
+from pipeline.preparation import prepare
+from pipeline.preparation import split as module
 from tests.made_members import audio_bytes, depth_png, every_member, hum, png_header, video_bytes
 from tests.tiny_world import tiny_params
 
@@ -40,10 +40,10 @@ def prepared(
 ) -> tuple[int, dict[str, str]]:
     """Samples kept, and reason by key of the others."""
     dataset = RawDataset(items, ["ball"], (modality,), "none")
-    monkeypatch.setattr(preparation, "read_raw", lambda source, raw, split: dataset)
+    monkeypatch.setattr(module, "read_raw", lambda source, raw, split: dataset)
     params = tiny_params(folder)
     params.sources["things"] = SourceConfig(
-        modality=modality, converter="none", raw="none", max_rejected=max_rejected
+        modality=modality, converter="pack_objects", raw="none", max_rejected=max_rejected
     )
     index = prepare(params, "things", "train", folder)
     lines = (folder / "shards/things/train/rejected.jsonl").read_text().splitlines()

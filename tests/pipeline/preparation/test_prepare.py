@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import prepare as module
 from pipeline.config import Params
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.errors import UserError
-from pipeline.prepare import prepare, read_raw
+from pipeline.preparation import prepare, read_raw
+from pipeline.preparation import split as module
 from pipeline.shards import read_index, read_shard
 from tests.tiny_world import make_pack, npy_bytes, tiny_params
 
@@ -161,6 +161,9 @@ def test_a_stopped_run_leaves_the_last_good_folder(root: Path, monkeypatch) -> N
     monkeypatch.setattr(module, "write_index", lambda *_: pytest.exit("killed"))
     with pytest.raises(pytest.exit.Exception):
         run(root, samples_per_shard=4)
+    monkeypatch.setattr(module, "too_many", lambda *_: pytest.exit("killed again"))
+    with pytest.raises(pytest.exit.Exception):
+        run(root, samples_per_shard=3)
     assert tree(root / "shards" / "objects" / "train") == before
     monkeypatch.undo()
     assert tree(run(root)) == before

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.store import exclusive
+from pipeline.lock import exclusive
 
 HOLDER = """
 import sys
 from pathlib import Path
-from pipeline.store import exclusive
+from pipeline.lock import exclusive
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -30,7 +30,7 @@ def test_a_second_run_is_told_who_holds_the_store_until_that_is_killed(store: Pa
         [sys.executable, "-c", HOLDER, store], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert holder.stdout.readline() == b"held\n"
-    who = rf"{store}: another run is filling this store \(process {holder.pid} on \S+\)"
+    who = rf"{store}: another run is writing it \(process {holder.pid} on \S+\)"
     with pytest.raises(UserError, match=who), exclusive(store):
         pytest.fail("held twice")
     holder.kill()

@@ -1,0 +1,1 @@
+"""Tasks in the worker processes of a dask cluster, for whatever a command spreads over them."""

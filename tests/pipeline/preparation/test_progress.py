@@ -1,0 +1,39 @@
+"""A conversion in a log says once a minute how far it is, and counts only its own work as pace."""
+
+import pytest
+
+from pipeline.preparation import progress as module
+from pipeline.preparation.progress import ConversionProgress
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_line_a_minute_where_there_is_no_terminal(clock: list[float], capsys) -> None:
+    with ConversionProgress("objects/train", 1000) as progress:
+        for second in range(1, 131):
+            clock[0] = second
+            progress.add(2)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "objects/train: 120/1000 samples, 2.0/s, 0:07:20 left",
+        "objects/train: 240/1000 samples, 2.0/s, 0:06:20 left",
+    ]
+
+
+def test_what_an_earlier_run_did_is_done_and_no_pace(clock: list[float], capsys) -> None:
+    with ConversionProgress("objects/train", 1000) as progress:
+        progress.resume(500)
+        clock[0] = 100
+        progress.add(100)
+    assert capsys.readouterr().err == "objects/train: 600/1000 samples, 1.0/s, 0:06:40 left\n"
+
+
+def test_short_work_says_nothing(capsys) -> None:
+    with ConversionProgress("objects/train", 10) as progress:
+        progress.add(10)
+    assert capsys.readouterr().err == ""
