@@ -16,8 +16,9 @@ import torch
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
 from pipeline.shards import read_shard
+from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.extraction import Extraction
-from stage1_extract.pairs import select_extractions, teacher_of
+from stage1_extract.pairs import select_extractions
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.shared_views import teacher_inputs
 from stage1_extract.teachers import Teacher

@@ -29,7 +29,7 @@ from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
 from pipeline.samples import decode_member
 from pipeline.shards import read_shard
-from stage1_extract.pairs import teacher_of
+from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.teachers import Teacher
 from stage2_train.allocator import keep_freed_memory
 from stage2_train.checkpoint import Progress
