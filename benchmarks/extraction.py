@@ -15,8 +15,9 @@ import torch
 
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
+from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.extraction import Extraction
-from stage1_extract.pairs import select_extractions, teacher_of
+from stage1_extract.pairs import select_extractions
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.shared_views import (
     TarRows,

@@ -30,7 +30,7 @@ from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
 from pipeline.samples import decode_member
 from pipeline.shards import read_shard
-from stage1_extract.pairs import teacher_of
+from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.teachers import Teacher
 from stage2_train.checkpoint import Progress
 from stage2_train.cores import spare_cores

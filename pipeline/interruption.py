@@ -28,6 +28,20 @@ def heed_while_importing() -> None:
 
 
 @contextmanager
+def importing() -> Iterator[None]:
+    """Around what a command imports once its arguments are known to be right: torch takes seconds.
+
+    Ctrl-C inside ends it at once, as amid the imports before: an extension that is interrupted
+    while it is loaded raises anything.
+    """
+    before = signal.signal(signal.SIGINT, end_at_once)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def keeping(what: str) -> Iterator[None]:
     """Say of a Ctrl-C inside what it leaves: its line adds `what`, and how to go on."""
     try:

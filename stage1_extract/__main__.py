@@ -15,19 +15,18 @@ says beforehand what it takes.
 import argparse
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.config import Params, load_params
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.interruption import keeping
-from stage1_extract.client import Teachers, extract
-from stage1_extract.extractor import Extractor
+from pipeline.interruption import importing, keeping
 from stage1_extract.pairs import select_extractions
-from stage1_extract.progress import ExtractionProgress
-from stage1_extract.shared_views import most_workers
-from stage1_extract.teachers import cards
+
+if TYPE_CHECKING:
+    from stage1_extract.client import Teachers
 
 
 def main() -> None:
@@ -40,6 +39,10 @@ def main() -> None:
         raise UserError("name a teacher with --teacher, or see them all with --list")
     params = load_params(arguments.params)
     names = select_extractions(params, arguments.teacher, arguments.source)
+    with importing():
+        from stage1_extract.client import extract
+        from stage1_extract.progress import ExtractionProgress
+
     title = ", ".join(names)
     with (
         keeping("finished tars are kept"),
@@ -52,6 +55,9 @@ def main() -> None:
 
 def teacher_table() -> Table:
     """Every teacher with what it reads and gives, where its weights are, and their licence."""
+    with importing():
+        from stage1_extract.teachers import cards
+
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -68,15 +74,20 @@ def teacher_table() -> Table:
 
 
 @contextmanager
-def _teachers(params: Params, workers: int | None, scheduler: str | None) -> Iterator[Teachers]:
+def _teachers(params: Params, workers: int | None, scheduler: str | None) -> Iterator["Teachers"]:
     """The teachers in this process, in workers that are started here, or in those of a cluster."""
     if workers is None and scheduler is None:
+        with importing():
+            from stage1_extract.extractor import Extractor
+            from stage1_extract.shared_views import most_workers
+
         with closing(Extractor(params, most_workers())) as extractor:
             yield extractor
         return
     # Dask takes seconds to import, and a run in this process has no use for it
-    from pipeline.workers.connection import connected_client, local_client
-    from stage1_extract.cluster import Cluster
+    with importing():
+        from pipeline.workers.connection import connected_client, local_client
+        from stage1_extract.cluster import Cluster
 
     connected = connected_client(scheduler) if scheduler else local_client(workers or 1)
     with connected as client:

@@ -9,8 +9,8 @@ from pipeline.blas import one_blas_thread
 from pipeline.config import Params
 from pipeline.config.data import Model
 from pipeline.store import Provenance
+from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.extraction import Extraction, extract_tars
-from stage1_extract.pairs import teacher_of
 from stage1_extract.recompute import spot_check
 from stage1_extract.shared_views import view_workers
 from stage1_extract.tar_task import TarDone, TarTask

@@ -13,14 +13,9 @@ checkpoints there are kept. `--summary` needs neither data nor weights.
 
 import argparse
 
-from pipeline.allocator import keep_freed_memory
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
-from stage2_train.cores import spare_cores
-from stage2_train.parameter_summary import planned_summary, summarise
-from stage2_train.ranks import process_group
-from stage2_train.trainer import STUDENT, Trainer
-from stage2_train.watchdog import START
+from pipeline.interruption import importing
 
 
 def main() -> None:
@@ -35,6 +30,9 @@ def main() -> None:
     arguments = parser.parse_args()
     params = load_params(arguments.params)
     if arguments.summary:
+        with importing():
+            from stage2_train.parameter_summary import planned_summary
+
         print(planned_summary(params))
     else:
         train(params)
@@ -42,6 +40,14 @@ def main() -> None:
 
 def train(params: Params) -> None:
     """Train on the ranks that torchrun started, or on one."""
+    with importing():
+        from pipeline.allocator import keep_freed_memory
+        from stage2_train.cores import spare_cores
+        from stage2_train.parameter_summary import summarise
+        from stage2_train.ranks import process_group
+        from stage2_train.trainer import STUDENT, Trainer
+        from stage2_train.watchdog import START
+
     keep_freed_memory()
     spare_cores(params.train.loader_workers)
     with process_group(max(START, params.train.step_timeout)) as ranks:

@@ -1,15 +1,10 @@
-"""The training's line on the console: a live bar on a terminal, now and then a line elsewhere."""
+"""The training's line on the console: a live bar on a terminal, a line a minute elsewhere."""
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import timedelta
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from pipeline.progress import ProgressLine
 
-LINE_EVERY = 30.0
-"""Seconds between lines where the console is no terminal."""
 _LABELS = {"text_binding": "text", "image_binding": "image", "teacher_feature": "feature"} | {
     "teacher_similarity": "similarity"
 }
@@ -20,36 +15,19 @@ class ConsoleLine:
 
     def __init__(self, first: int, total: int) -> None:
         self._first, self._total = first, total
-        self._console = Console(stderr=True)
-        self._bar = Progress(
-            BarColumn(12),
-            TextColumn("step {task.completed}/{task.total} {task.fields[note]}"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task("", total=total, completed=first, note="")
+        self._line = ProgressLine("step")
 
     def __enter__(self) -> "ConsoleLine":
-        self._bar.start()
-        self._started = self._said = time.monotonic()
+        self._line.__enter__()
+        self._line.begin(self._total, done=self._first)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    def __exit__(self, *exception: object) -> None:
+        self._line.__exit__(*exception)
 
     def step(self, number: int, values: Mapping[str, float]) -> None:
         """Show a finished step."""
-        note = summary(values)
-        self._bar.update(self._task, completed=number, note=note)
-        now = time.monotonic()
-        if not self._console.is_terminal and now - self._said >= LINE_EVERY:
-            self._said = now
-            rest = (now - self._started) / (number - self._first) * (self._total - number)
-            left = timedelta(seconds=round(rest))
-            self._console.print(f"step {number}/{self._total} {note} {left} left", soft_wrap=True)
+        self._line.update(number, summary(values))
 
 
 def summary(values: Mapping[str, float]) -> str:
@@ -63,5 +41,5 @@ def summary(values: Mapping[str, float]) -> str:
     return (
         f"loss {values.get('loss', float('nan')):.3f} ({means}), "
         f"{values['samples_per_second']:.0f} samples/s, "
-        f"waits {100 * values['data_wait_share']:.0f} %,"
+        f"waits {100 * values['data_wait_share']:.0f} %"
     )

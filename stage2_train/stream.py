@@ -21,10 +21,10 @@ from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index
 from pipeline.store import Plane
-from pipeline.views import ViewMaker, ViewRng, chain_for
+from pipeline.views import ViewMaker, chain_for
 from stage2_train.inputs import stacked, student_input
 from stage2_train.order import Cursor, Slot, SourceOrder
-from stage2_train.targets import TeacherTargets, source_folder
+from stage2_train.targets import TeacherTargets, check_targets, source_folder
 from stage2_train.texts import TextTable
 
 PLANES = 32
@@ -168,13 +168,10 @@ class SourceStream:
         decoded = decode_member(task.members, self._maker.chain.member)
         view = self._maker(decoded, task.key, view_number)
         text = decode_text(task.members)
-        for target, plane in zip(self.targets, task.planes):
-            same = target.maker.chain == self._maker.chain and self._maker.sizes.check_content
-            target.check(plane, task.slot.row, task.key, view if same else None)
-        rng = ViewRng(self._maker.seed, task.key, view_number, "text")
+        check_targets(self.targets, task.planes, task.slot.row, task.key, view, self._maker)
         return JoinedSample(
             inputs=student_input(self.modality, view.array, self._student),
-            text=self.texts.draw(self.source, text, rng),
+            text=self.texts.draw(self.source, text, self._maker.seed, task.key, view_number),
             targets={
                 target.name: torch.from_numpy(plane.target(task.slot.row))
                 for target, plane in zip(self.targets, task.planes)

@@ -1,6 +1,6 @@
 """Cached teacher targets of one source, and the proof that each belongs to the view it meets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from pipeline.store import FeatureStore, Plane, Provenance, store_path
 from pipeline.store.drift import refuse_drifted
 from pipeline.store.layout import VERSION
 from pipeline.views import View, ViewMaker, chain_for
-from pipeline.views.digest import key_digest, params_digest
+from pipeline.views.digest import key_digest
 from pipeline.weights import file_sha256
 
 
@@ -38,20 +38,20 @@ class TeacherTargets:
     maker: ViewMaker
     """The chain the teacher saw: the student's own, or that of the paired image."""
 
-    def check(self, plane: Plane, row: int, key: str, seen: View | None) -> None:
+    def check(self, plane: Plane, row: int, key: str, drawn: int, content: int | None) -> None:
         """Raise unless the cached row was made from exactly this view of this sample.
 
         Args:
             plane: the cached rows of the sample's tar under the view's number.
             row: the sample's place in its tar.
             key: the sample's key.
-            seen: the student's view where the teacher saw the same chain and its content is
+            drawn: digest of what is drawn for the view in the chain that the teacher saw.
+            content: the view's own digest, where the student has that very view and its content is
                 checked too, else None.
 
         Raises:
             UserError: another key, other drawn parameters, or other content.
         """
-        drawn = params_digest(key, plane.view, self.maker.params(key, plane.view))
         if int(plane.params_digest[row]) != drawn:
             theirs = int(self.store.key_hash(plane.shard)[row])
             what = "the cached view was drawn with other parameters"
@@ -59,7 +59,7 @@ class TeacherTargets:
                 what = "the cached row belongs to another key"
             raise self._mismatch(key, plane.view, what)
         # 0 marks a sample that stage 1 could not use under one of its K views: its row is NaN.
-        if seen is not None and int(plane.view_digest[row]) not in (0, seen.content_digest):
+        if content is not None and int(plane.view_digest[row]) not in (0, content):
             what = "the cached view has other content (another decoder or library version?)"
             raise self._mismatch(key, plane.view, what)
 
@@ -69,6 +69,30 @@ class TeacherTargets:
             f"{self.store.path}: sample '{key}', view {view} ({self.maker.chain.member} chain): "
             f"{what}; run: {mend}"
         )
+
+
+def check_targets(
+    targets: Sequence[TeacherTargets],
+    planes: Sequence[Plane],
+    row: int,
+    key: str,
+    seen: View,
+    maker: ViewMaker,
+) -> None:
+    """Raise unless every target's cached row belongs to the sample's view that `maker` made.
+
+    The view knows what was drawn for it; for each other chain it is drawn once.
+
+    Raises:
+        UserError: see `TeacherTargets.check`.
+    """
+    drawn = {maker.chain: seen.params_digest}
+    for target, plane in zip(targets, planes):
+        chain = target.maker.chain
+        if chain not in drawn:
+            drawn[chain] = target.maker.params_digest(key, plane.view)
+        same = chain == maker.chain and maker.sizes.check_content
+        target.check(plane, row, key, drawn[chain], seen.content_digest if same else None)
 
 
 def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets:

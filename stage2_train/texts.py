@@ -42,10 +42,16 @@ class TextTable:
         labels = tuple(first + label for label in text.labels)
         return labels or tuple(self.caption_rows[caption] for caption in text.captions)
 
-    def draw(self, source: str, text: SampleText, rng: ViewRng) -> int:
-        """One of a sample's rows."""
+    def draw(self, source: str, text: SampleText, seed: int, key: str, view: int) -> int:
+        """One of a sample's rows, drawn for its view where there are several.
+
+        Raises:
+            UserError: see `rows`.
+        """
         rows = self.rows(source, text)
-        return rows[rng.integer(len(rows))]
+        if len(rows) == 1:
+            return rows[0]
+        return rows[ViewRng(seed, key, view, "text").integer(len(rows))]
 
 
 def build_text_table(

@@ -56,30 +56,33 @@ COMMANDS = [
     ),
     Command(
         "pipeline.show", "--source objects --key thing-03 --out pictures/it.png",
-        INDEX, "pictures", "pipeline.show.draw_rows",
+        INDEX, "pictures", "pipeline.sample_picture.draw_rows",
     ),
     Command("pipeline.weights", "convert in.pt plain/out.pt", "in.pt", "plain", "torch.save"),
     Command(
         "stage1_extract.__main__", "--teacher clip --source objects --params fresh.yaml",
         INDEX, "fresh", "stage1_extract.forward_pass.ForwardPass.encode",
     ),
-    Command("stage1_extract.plan", "--teacher clip", INDEX, STDOUT, "stage1_extract.plan.planned"),
+    Command(
+        "stage1_extract.plan", "--teacher clip", INDEX, STDOUT, "stage1_extract.estimate.planned"
+    ),
     Command(
         "stage1_extract.verify", "--teacher clip --source objects",
-        INDEX, STDOUT, "stage1_extract.verify.recomputed_cosines",
+        INDEX, STDOUT, "stage1_extract.proof.recomputed_cosines",
     ),
     Command(
         "stage2_train.__main__", "", INDEX, "runs", "stage2_train.update.Update._backward"
     ),
     Command(
         "eval.zeroshot", "--ckpt student",
-        "student/student.json", "zeroshot", "eval.zeroshot.encode_views",
+        "student/student.json", "zeroshot", "eval.benchmark_scores.encode_views",
     ),
     Command(
         "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
         INDEX, "ablate", "stage2_train.update.Update._backward",
     ),
 ]  # fmt: skip
+ANSWER_LATE = ("pipeline.prepare", "pipeline.weights")
 every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 
 
@@ -149,6 +152,22 @@ def test_what_cannot_be_written_is_one_line(command: Command, monkeypatch, capfd
     assert command.writes in said
     assert said.count("\n") == 1
     assert before.items() <= tree(Path()).items()
+
+
+@pytest.mark.parametrize("asked", ["--help", "--no-such-option"])
+@every_command
+def test_help_and_wrong_arguments_wait_for_no_import(
+    command: Command, asked: str, tmp_path: Path
+) -> None:
+    """Torch takes seconds."""
+    if command.module in ANSWER_LATE:
+        pytest.skip("a library too, which others import for what it does with torch")
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    path = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    typed = [sys.executable, "-m", command.name, asked]
+    answered = subprocess.run(typed, env=os.environ | path, capture_output=True, text=True)
+    assert answered.returncode == (0 if asked == "--help" else 2)
+    assert f"usage: python -m {command.name}" in answered.stdout + answered.stderr
 
 
 @every_command

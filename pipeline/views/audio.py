@@ -17,7 +17,7 @@ from pipeline.config.data import ViewsConfig
 from pipeline.decoding.audio import Excerpts, Recording, read_excerpts
 from pipeline.decoding.resample import RATE
 from pipeline.errors import UserError
-from pipeline.views.rng import ViewRng
+from pipeline.views.rng import ViewRng, philox
 from pipeline.views.video import sample_start
 
 FREQUENCY_MASK = 12
@@ -153,7 +153,7 @@ def apply_noise(standardised: Tensor, params: SpectrogramParams) -> Tensor:
     if params.noise_level == 0:
         return standardised
     frames, bins = standardised.shape
-    words = np.random.Philox(key=params.noise_key).random_raw(frames * bins)
+    words = philox(params.noise_key).random_raw(frames * bins)
     unit = torch.from_numpy((words >> np.uint64(40)).astype(np.float32) * np.float32(2**-24))
     return (standardised + params.noise_level * unit.view(frames, bins)).roll(params.roll, 0)
 

@@ -37,13 +37,11 @@ def sample_boxes(
 
     Areas are uniform, ratios log-uniform, places uniform in 0..1.
     """
-    draws = [
-        rng.uniforms(TRIES, *scale),
-        np.exp(rng.uniforms(TRIES, math.log(ratio[0]), math.log(ratio[1]))),
-        rng.uniforms(TRIES),
-        rng.uniforms(TRIES),
-    ]
-    return np.stack(draws, axis=1)
+    boxes = rng.uniforms(4 * TRIES).reshape(4, TRIES)
+    boxes[0] = scale[0] + (scale[1] - scale[0]) * boxes[0]
+    low, high = (math.log(bound) for bound in ratio)
+    boxes[1] = np.exp(low + (high - low) * boxes[1])
+    return np.ascontiguousarray(boxes.T)
 
 
 def first_fitting_box(

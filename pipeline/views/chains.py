@@ -182,6 +182,10 @@ class ViewMaker:
         rng = ViewRng(self.seed, key, view, self.chain.stream)
         return self.chain.sample(rng, self.sizes)
 
+    def params_digest(self, key: str, view: int) -> int:
+        """Digest of a view's drawn parameters, the view itself unmade."""
+        return params_digest(key, view, self.params(key, view))
+
     def __call__(self, decoded: Any, key: str, view: int) -> View:
         """The view number `view` of a decoded member.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import fpsample
 import numpy as np
 
-from pipeline.views.rng import ViewRng
+from pipeline.views.rng import ViewRng, philox
 
 MAX_DROPOUT = 0.875
 SCALE = (0.8, 1.25)
@@ -81,7 +81,7 @@ def apply_points(cloud: np.ndarray, params: object, count: int) -> np.ndarray:
 def _random_subset(words: np.ndarray, stored: int, count: int) -> np.ndarray:
     """Indices [count] into the stored points: a random order, cut short or run through again."""
     low = np.uint64((1 << stored.bit_length()) - 1)
-    random = np.random.Philox(key=words).random_raw(stored)
+    random = philox(words).random_raw(stored)
     # With its index in the low bits no value occurs twice, so any sort gives the one order.
     order = np.sort((random & ~low) | np.arange(stored, dtype=np.uint64)) & low
     return np.resize(order.astype(np.intp), count)

@@ -5,11 +5,29 @@ consume it, so the distributions used by the views are derived here from `random
 """
 
 from hashlib import blake2b
+from typing import Any, cast
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 
 EVALUATION = -1
 """The view number that means: no randomness, centre crop."""
+
+
+class _Key(ISeedSequence):
+    """Hands a generator its key; `Philox(key=...)` would ask the system for entropy beside it."""
+
+    def __init__(self, key: np.ndarray) -> None:
+        self._key = key
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray:
+        """The key: Philox asks for two words of 64 bits."""
+        return self._key
+
+
+def philox(key: np.ndarray) -> np.random.Philox:
+    """Philox4x64-10 with a key uint64 [2], the bits of `np.random.Philox(key=key)`."""
+    return np.random.Philox(cast(np.random.SeedSequence, _Key(key)))
 
 
 class ViewRng:
@@ -22,7 +40,7 @@ class ViewRng:
         self._view = (seed, key, view)
         name = f"{seed}/{key}/{view}{'#' + stream if stream else ''}"
         digest = blake2b(name.encode(), digest_size=16).digest()
-        self._bits = np.random.Philox(key=np.frombuffer(digest, dtype="<u8"))
+        self._bits = philox(np.frombuffer(digest, dtype="<u8"))
 
     def stream(self, name: str) -> "ViewRng":
         """Other draws of the same view; whoever names a stream draws the same from it."""
@@ -38,12 +56,12 @@ class ViewRng:
         return low + (high - low) * unit
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """One float uniform in [low, high)."""
-        return float(self.uniforms(1, low, high)[0])
+        """One float uniform in [low, high): the one that `uniforms` gives."""
+        return low + (high - low) * ((self._bits.random_raw() >> 11) * 2.0**-53)
 
     def integer(self, high: int) -> int:
         """One integer uniform in 0..high-1 (high below 2**32, so the bias is below 2**-32)."""
-        return (int(self.raw(1)[0]) * high) >> 64
+        return (self._bits.random_raw() * high) >> 64
 
     def chance(self, probability: float) -> bool:
         """True with the given probability."""

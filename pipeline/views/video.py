@@ -1,7 +1,7 @@
 """Video views: Table 1's chain on 8 frames at stride 8, to the canonical uint8 [T, 3, S, S]."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -54,7 +54,7 @@ def sample_video(rng: ViewRng, sizes: ViewsConfig) -> VideoParams:
     """Draw the video chain."""
     return VideoParams(
         start=rng.uniform(),
-        **asdict(sample_short_side(rng, sizes.image_size)),
+        **vars(sample_short_side(rng, sizes.image_size)),
         erase=rng.chance(ERASE),
         erase_boxes=sample_erase_boxes(rng),
     )
@@ -63,7 +63,7 @@ def sample_video(rng: ViewRng, sizes: ViewsConfig) -> VideoParams:
 def sample_paired_clip(rng: ViewRng, sizes: ViewsConfig) -> ClipParams:
     """Draw the chain of the clip paired with audio; it starts where the audio's window does."""
     start = sample_start(rng)
-    return ClipParams(start=start, **asdict(sample_short_side(rng, sizes.image_size)))
+    return ClipParams(start=start, **vars(sample_short_side(rng, sizes.image_size)))
 
 
 def sample_start(rng: ViewRng) -> float:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from msgspec import to_builtins
 
-from eval import ablate, zeroshot
+from eval import ablate, ablation, benchmark_scores
 from pipeline.errors import UserError
 from stage2_train.trainer import STUDENT
 from tests.pipeline.made_store import tree
@@ -18,8 +18,8 @@ from tests.tiny_world import FakeTeacher
 
 @pytest.fixture
 def params_file(world: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(zeroshot, "teacher_of", lambda *_: FakeTeacher())
-    monkeypatch.setattr(ablate, "spare_cores", lambda _: None)
+    monkeypatch.setattr(benchmark_scores, "teacher_of", lambda *_: FakeTeacher())
+    monkeypatch.setattr("stage2_train.cores.spare_cores", lambda _: None)
     file = world / "params.yaml"
     file.write_text(yaml.safe_dump(to_builtins(params_of(world, "runs/tiny"))))
     return file
@@ -63,7 +63,7 @@ def test_what_is_finished_is_not_trained_again(
     [report] = params_file.parent.glob("runs/ablate/*/ablate.json")
     before = report.read_text()
     with monkeypatch.context() as patched:
-        patched.setattr(ablate.Trainer, "run", lambda _: pytest.fail("trained again"))
+        patched.setattr(ablation.Trainer, "run", lambda _: pytest.fail("trained again"))
         run(patched, params_file, *arguments)
         assert report.read_text() == before
         with pytest.raises(pytest.fail.Exception, match="trained again"):
@@ -86,7 +86,7 @@ def test_another_recipe_and_another_benchmark_leave_what_is_there(
     again = yaml.safe_load(text)
     again["benchmarks"]["more"] = again["benchmarks"]["points"]
     params_file.write_text(yaml.safe_dump(again))
-    monkeypatch.setattr(ablate.Trainer, "run", lambda _: pytest.fail("trained again"))
+    monkeypatch.setattr(ablation.Trainer, "run", lambda _: pytest.fail("trained again"))
     run(monkeypatch, params_file, *arguments, "more")
     assert json.loads((first / "ablate.json").read_text())["benchmark"] == "more"
 
@@ -94,7 +94,7 @@ def test_another_recipe_and_another_benchmark_leave_what_is_there(
 def test_a_training_that_was_stopped_ends_it_with_the_signals_exit_code(
     params_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ablate.Trainer, "run", lambda _: False)
+    monkeypatch.setattr(ablation.Trainer, "run", lambda _: False)
     with pytest.raises(SystemExit) as ended:
         run(monkeypatch, params_file, "--without", "fake-objects", "--benchmark", "points")
     assert ended.value.code == 143

@@ -10,7 +10,7 @@ import torch
 import yaml
 from msgspec import to_builtins
 
-from eval import zeroshot
+from eval import benchmark_scores, zeroshot
 from eval.classification import majority_share, zero_shot_scores
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
@@ -25,7 +25,7 @@ def command(cached_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     student = Student(load_openclip(params.student.arch), params.student)
     student.save(tmp_path / "run" / "student")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(to_builtins(params)))
-    monkeypatch.setattr(zeroshot, "teacher_of", lambda *_: FakeTeacher())
+    monkeypatch.setattr(benchmark_scores, "teacher_of", lambda *_: FakeTeacher())
     return ["--ckpt", str(tmp_path / "run/student"), "--params", str(tmp_path / "params.yaml")]
 
 
@@ -105,7 +105,7 @@ class Diverged(FakeTeacher):
 def test_features_that_are_not_finite_name_model_and_benchmark(
     command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zeroshot, "teacher_of", lambda *_: Diverged())
+    monkeypatch.setattr(benchmark_scores, "teacher_of", lambda *_: Diverged())
     with pytest.raises(UserError, match=r"points: the teacher fake gives .* finite for 2 of \d+ "):
         run(monkeypatch, *command)
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.views import ViewRng
+from pipeline.views.rng import philox
 
 REPEATABLE = settings(deadline=None, derandomize=True)
 DRAWS = 10_000
@@ -100,3 +101,17 @@ def test_a_named_stream_is_the_same_wherever_it_is_taken_from() -> None:
     used = ViewRng(0, "chair", 1, "image")
     used.raw(5)
     assert used.stream("mask").raw(3).tolist() == ViewRng(0, "chair", 1, "mask").raw(3).tolist()
+
+
+def test_a_keyed_generator_has_numpys_bits_and_asks_for_no_entropy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = np.array([2**64 - 1, 7], np.uint64)
+    expected = np.random.Philox(key=key).random_raw(9).tolist()
+    monkeypatch.setattr("numpy.random.bit_generator.randbits", lambda bits: pytest.fail("entropy"))
+    assert philox(key).random_raw(9).tolist() == expected
+
+
+def test_one_draw_is_the_first_of_many() -> None:
+    assert many().uniform(-2.0, 6.0) == many().uniforms(3, -2.0, 6.0)[0]
+    assert many().integer(1000) == int(many().raw(1)[0]) * 1000 >> 64

@@ -11,6 +11,8 @@ from pipeline import drawing, show
 from pipeline.config import Params, SourceConfig, ViewsConfig
 from pipeline.drawing import COLUMNS
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.sample_picture import _words, find_sample, sample_rows
+from pipeline.sample_picture import show as draw_sample
 from pipeline.samples import decode_member
 from pipeline.shards import FORMAT, ShardIndex, read_index, write_index, write_shard
 from pipeline.views import EVALUATION, ViewMaker, chain_for
@@ -42,10 +44,10 @@ def params_of(root: Path, modality: str, members: dict[str, bytes]) -> Params:
 @pytest.mark.parametrize("modality", ROWS)
 def test_a_picture_has_a_line_for_every_member_that_is_read(modality: str, tmp_path: Path) -> None:
     params = params_of(tmp_path, modality, every_member())
-    rows = show.sample_rows(params, modality, show.find_sample(params, "things", "thing-1"))
+    rows = sample_rows(params, modality, find_sample(params, "things", "thing-1"))
     assert len(rows) == ROWS[modality]
     assert all(list(row.views) == [EVALUATION, 0, 1] for row in rows)
-    with Image.open(show.show(params, "things", "thing-1", tmp_path / "out.png")) as picture:
+    with Image.open(draw_sample(params, "things", "thing-1", tmp_path / "out.png")) as picture:
         assert picture.format == "PNG"
         assert picture.width == pytest.approx(100 * drawing.SIDE * COLUMNS, abs=2)
         assert len(set(picture.convert("L").tobytes())) > 20
@@ -53,7 +55,7 @@ def test_a_picture_has_a_line_for_every_member_that_is_read(modality: str, tmp_p
 
 def test_the_digests_are_those_of_the_views(tmp_path: Path) -> None:
     params = params_of(tmp_path, "depth", every_member())
-    rows = show.sample_rows(params, "depth", show.find_sample(params, "things", "thing-1"))
+    rows = sample_rows(params, "depth", find_sample(params, "things", "thing-1"))
     maker = ViewMaker(chain_for("depth", "depth"), params.seed, params.views)
     expected = maker(decode_member(every_member(), "depth"), "thing-1", 1)
     assert rows[0].views[1].content_digest == expected.content_digest
@@ -65,7 +67,7 @@ def test_the_digests_are_those_of_the_views(tmp_path: Path) -> None:
 def test_more_views_than_fit_go_on_in_the_next_line(tmp_path: Path) -> None:
     params = params_of(tmp_path, "image", every_member())
     object.__setattr__(params.views, "count", 9)
-    row = show.sample_rows(params, "image", show.find_sample(params, "things", "thing-1"))[0]
+    row = sample_rows(params, "image", find_sample(params, "things", "thing-1"))[0]
     lines = list(drawing._lines(row))
     assert [sum(cell is not None for cell in line) for line in lines] == [6, 5]
 
@@ -73,8 +75,8 @@ def test_more_views_than_fit_go_on_in_the_next_line(tmp_path: Path) -> None:
 def test_a_sample_without_its_pair_is_shown_alone(tmp_path: Path) -> None:
     members = {n: data for n, data in every_member().items() if not n.startswith(("im", "vi"))}
     params = params_of(tmp_path, "audio", members)
-    found = show.find_sample(params, "things", "thing-1")
-    assert [row.title for row in show.sample_rows(params, "audio", found)] == ["audio"]
+    found = find_sample(params, "things", "thing-1")
+    assert [row.title for row in sample_rows(params, "audio", found)] == ["audio"]
 
 
 def test_the_command_shows_a_prepared_object(
@@ -114,18 +116,18 @@ def test_a_class_name_is_no_mathematics_and_a_label_of_no_class_is_its_number(
     params = params_of(tmp_path, "image", members)
     folder = tmp_path / "shards/things/train"
     write_index(folder, replace(read_index(folder), classes=["$unclosed{$"]))
-    found = show.find_sample(params, "things", "thing-1")
-    assert show._words(found) == "($unclosed{$, label 7, of no class)"
-    assert show.show(params, "things", "thing-1", tmp_path / "out.png").exists()
+    found = find_sample(params, "things", "thing-1")
+    assert _words(found) == "($unclosed{$, label 7, of no class)"
+    assert draw_sample(params, "things", "thing-1", tmp_path / "out.png").exists()
 
 
 def test_an_unreadable_sample_says_why(tmp_path: Path) -> None:
     params = params_of(tmp_path, "video", {**every_member(), "video.mp4": b"nothing"})
     with pytest.raises(UserError, match="train/000000.tar: sample 'thing-1': video.mp4: damaged"):
-        show.show(params, "things", "thing-1", tmp_path / "out.png")
+        draw_sample(params, "things", "thing-1", tmp_path / "out.png")
 
 
 def test_a_path_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     params = params_of(tmp_path, "image", every_member())
     with pytest.raises(UserError, match="cannot be written .*name a PNG file with --out"):
-        show.show(params, "things", "thing-1", tmp_path)
+        draw_sample(params, "things", "thing-1", tmp_path)

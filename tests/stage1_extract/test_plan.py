@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.errors import UserError, exit_on_user_error
 from stage1_extract import plan as module
+from stage1_extract.estimate import card_of, planned
 from stage1_extract.extractor import Extractor
-from stage1_extract.plan import card_of, planned
 from tests.stage1_extract.conftest import write_params
 from tests.tiny_world import make_clip, tiny_params
 

@@ -10,7 +10,7 @@ import torch
 from pipeline.config import Params
 from pipeline.errors import UserError
 from stage1_extract.extraction import Extraction
-from stage1_extract.verify import verify
+from stage1_extract.proof import verify
 from tests.conftest import extract
 from tests.stage1_extract.changed_shards import opened, set_aside
 from tests.tiny_world import FakeTeacher, tiny_params

@@ -14,8 +14,8 @@ from stage1_extract.client import extract
 from stage1_extract.extraction import Extraction
 from stage1_extract.extractor import Extractor
 from stage1_extract.progress import ExtractionProgress
+from stage1_extract.proof import repair, verify
 from stage1_extract.recompute import open_store, recomputed_cosines
-from stage1_extract.verify import repair, verify
 from stage2_train.targets import open_targets
 from tests.stage1_extract.changed_shards import rewrite, train_folder
 from tests.tiny_world import FakeTeacher, tiny_params

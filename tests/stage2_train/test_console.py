@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import progress
 from stage2_train import console
 from stage2_train.logbook import CURVES, LOG, Logbook
 
@@ -15,19 +16,19 @@ VALUES = {
 
 
 def test_the_line_shows_loss_parts_speed_and_waiting() -> None:
-    expected = "loss 3.500 (text 1.50, anchor 0.50), 512 samples/s, waits 1 %,"
+    expected = "loss 3.500 (text 1.50, anchor 0.50), 512 samples/s, waits 1 %"
     assert console.summary(VALUES) == expected
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(console, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
     with Logbook(tmp_path, "ours", 4, 10) as log:
         log.step(5, {"loss": 2.0}, samples=8, waited=0.0)
         log.step(6, {"loss": float("nan")}, samples=8, waited=0.0)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("step 5/10 loss 2.000")
+    assert lines[0].startswith("step 5/10, loss 2.000")
     assert lines[0].endswith("left")
     assert "loss" not in json.loads((tmp_path / LOG).read_text().splitlines()[1])
 
