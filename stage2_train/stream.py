@@ -21,7 +21,7 @@ from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index, read_shard
 from pipeline.store import Plane
 from pipeline.views import ViewMaker, ViewRng, chain_for
-from stage2_train.inputs import stacked, student_input
+from stage2_train.inputs import loader_input, stacked
 from stage2_train.order import Cursor, Share, Slot, SourceOrder
 from stage2_train.targets import TeacherTargets, source_folder
 from stage2_train.texts import TextTable
@@ -167,7 +167,7 @@ class SourceStream:
             target.check(plane, task.slot.row, task.key, view if same else None)
         rng = ViewRng(self._maker.seed, task.key, view_number, "text")
         return JoinedSample(
-            inputs=student_input(self.modality, view.array, self._student),
+            inputs=loader_input(self.modality, view.array, self._student),
             text=self.texts.draw(self.source, text, rng),
             targets={
                 target.name: torch.from_numpy(plane.target(task.slot.row))
