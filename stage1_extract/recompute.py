@@ -100,9 +100,7 @@ def _row_cosine(
         array = extraction.maker(decoded, key, view).array
     except UnreadableSample:
         return None if np.isnan(cached).any() else 0.0
-    inputs = extraction.teacher.preprocess(array)[None]
-    live = extraction.forward.encode(inputs)[0].cpu().numpy()
-    return _cosine(live, cached)
+    return _cosine(extraction.forward.feature(array).numpy(), cached)
 
 
 def _cosine(live: np.ndarray, cached: np.ndarray) -> float | None:

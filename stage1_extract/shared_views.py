@@ -121,7 +121,7 @@ def _preprocessed(forward: ForwardPass, key: str, views: list[View] | None) -> T
         return TeacherInputs(key, None, digests, [0] * len(digests))
     return TeacherInputs(
         key,
-        torch.stack([forward.teacher.preprocess(view.array) for view in views]),
+        torch.stack([forward.input(view.array) for view in views]),
         [view.params_digest for view in views],
         [view.content_digest for view in views],
     )

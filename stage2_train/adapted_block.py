@@ -49,6 +49,17 @@ class BlockExperts(nn.Module):
         return x + block.ls_2(change), [*routings, routing]
 
 
+def adapted(
+    experts: BlockExperts,
+    block: ResidualAttentionBlock,
+    modality: str,
+    x: Tensor,
+    class_only: bool,
+) -> tuple[Tensor, list[Routing]]:
+    """A block with its experts, as one function: compiled, it serves every block of a trunk."""
+    return experts(block, modality, x, class_only)
+
+
 def _mlp(experts: MoeLora, mlp: Any, modality: str, x: Tensor) -> tuple[Tensor, Routing]:
     tokens = x.flatten(0, 1)
     routing = experts.route(modality, tokens)

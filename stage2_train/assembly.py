@@ -14,6 +14,7 @@ from pipeline.identity import templates_identity, training_identity
 from pipeline.openclip import load_openclip
 from pipeline.prompts import templates
 from pipeline.shards import ShardIndex, read_index
+from stage2_train.adapted_block import adapted
 from stage2_train.order import STREAM, Share, SourceOrder, mini_batch_sizes, spread
 from stage2_train.projectors import FeatureProjectors
 from stage2_train.step import StepObjective
@@ -82,9 +83,18 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
     objective = StepObjective(
         student, projectors, texts, targets, shares, config.anchor, config.objectives
     )
+    if device.type == "cuda":
+        student.hold_trunk_in(torch.bfloat16)
     if config.compile:
-        objective.encode = torch.compile(student.forward)
+        compile_blocks(student, len(config.sources))
     return Assembly(indexes, targets, shares, student, texts, objective.to(device))
+
+
+def compile_blocks(student: Student, sources: int) -> None:
+    """Train by compiled blocks; for each source its first, inner and last ones differ."""
+    dynamo = torch._dynamo.config
+    dynamo.recompile_limit = max(dynamo.recompile_limit, 3 * sources)
+    student.run_block = torch.compile(adapted, dynamic=False)
 
 
 def make_projectors(

@@ -18,6 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_ABSENT = -1e9
+"""Logit of a masked key: its probability is 0, and its loss 0 * -1e9, where infinity gives NaN."""
+
 
 def _in_float32(objective: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @wraps(objective)
@@ -35,6 +38,13 @@ class Labelled(NamedTuple):
     """[N, D] in the student's joint space."""
     texts: Tensor
     """[N, T], text embeddings of the rows' labels; no gradient flows."""
+    valid: Tensor | None = None
+    """Bool [N], rows that count; None where all do."""
+
+    @property
+    def counted(self) -> Tensor | int:
+        """Rows that count."""
+        return len(self.features) if self.valid is None else self.valid.sum()
 
 
 class Spread(NamedTuple):
@@ -55,22 +65,21 @@ def soft_binding(samples: Spread, anchors: Spread, *, tau: float, logit_scale: T
 
     Args:
         samples: student embeddings.
-        anchors: what they are bound to, at least one among all ranks.
+        anchors: what they are bound to; without a valid one among all ranks the loss is 0.
         tau: temperature of the targets; towards 0 they become one-hot on the nearest label.
         logit_scale: as in `one_way_binding`.
     """
     settings = {"tau": tau, "logit_scale": logit_scale}
-    there = one_way_binding(
-        *_pairs(samples.own, anchors.everyone), total=len(samples.everyone.features), **settings
-    )
-    back = one_way_binding(
-        *_pairs(anchors.own, samples.everyone), total=len(anchors.everyone.features), **settings
-    )
+    there = _bound(samples.own, anchors.everyone, samples.everyone.counted, **settings)
+    back = _bound(anchors.own, samples.everyone, anchors.everyone.counted, **settings)
     return (there + back) / 2
 
 
-def _pairs(queries: Labelled, keys: Labelled) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return queries.features, keys.features, queries.texts, keys.texts
+def _bound(queries: Labelled, keys: Labelled, total: Tensor | int, **settings: Any) -> Tensor:
+    rows = queries.features, keys.features, queries.texts, keys.texts
+    return one_way_binding(
+        *rows, total=total, valid_queries=queries.valid, valid_keys=keys.valid, **settings
+    )
 
 
 @_in_float32
@@ -82,7 +91,9 @@ def one_way_binding(
     *,
     tau: float,
     logit_scale: Tensor,
-    total: int,
+    total: Tensor | int,
+    valid_queries: Tensor | None = None,
+    valid_keys: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of each query's distribution over the keys against what their labels say.
 
@@ -97,12 +108,22 @@ def one_way_binding(
         tau: temperature of the targets.
         logit_scale: the logarithm of the scale, scalar; as in CLIP the scale stops at 100
             (arXiv:2103.00020, section 2.5).
-        total: queries of all ranks.
+        total: valid queries of all ranks.
+        valid_queries: bool [B], those that count; None where all do.
+        valid_keys: bool [A], likewise; the others, which must be finite, are as if left out.
     """
     logits = _cosines(queries, keys) * logit_scale.float().exp().clamp(max=100.0)
     with torch.no_grad():
-        targets = (_cosines(query_texts, key_texts) / tau).softmax(-1)
-    return F.cross_entropy(logits, targets, reduction="sum") / total
+        similarities = _cosines(query_texts, key_texts) / tau
+    if valid_keys is not None:
+        logits = logits.masked_fill(~valid_keys, _ABSENT)
+        similarities = similarities.masked_fill(~valid_keys, _ABSENT)
+    losses = F.cross_entropy(logits, similarities.softmax(-1), reduction="none")
+    if valid_keys is not None:
+        losses = losses * valid_keys.any()
+    if valid_queries is not None:
+        losses = losses * valid_queries
+    return losses.sum() / torch.as_tensor(total).clamp(min=1)
 
 
 @_in_float32

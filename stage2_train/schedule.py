@@ -20,7 +20,8 @@ def make_optimizer(
 ) -> torch.optim.AdamW:
     """AdamW with weight decay on matrices only: not on norms, biases and the logit scale.
 
-    Its state is there from the start, so that a checkpoint has somewhere to be loaded to.
+    On a GPU one fused kernel updates all parameters, unless the optimizer's `found_inf`, a tensor,
+    is 1. The state is there from the start, so that a checkpoint has somewhere to be loaded to.
     """
     decayed = [p for p in parameters.values() if p.ndim >= 2]
     free = [p for p in parameters.values() if p.ndim < 2]
@@ -28,10 +29,13 @@ def make_optimizer(
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=config.peak_lr, betas=config.betas)
+    on_gpu = all(parameter.is_cuda for parameter in parameters.values())
+    optimizer = torch.optim.AdamW(
+        groups, lr=config.peak_lr, betas=config.betas, fused=on_gpu or None
+    )
     for parameter in parameters.values():
         optimizer.state[parameter] = {
-            "step": torch.zeros(()),
+            "step": torch.zeros((), device=parameter.device),
             "exp_avg": torch.zeros_like(parameter),
             "exp_avg_sq": torch.zeros_like(parameter),
         }

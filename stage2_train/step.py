@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -88,7 +89,10 @@ class StepObjective(nn.Module):
             s.name: s.teacher["name"] for _, s in stores if s.teacher["name"] != anchor
         }
         self._first_class = texts.first_class
-        self._class_texts = {store.name: store.store.text_features() for _, store in stores}
+        self._class_texts = {
+            store.name: _on_device(store.store.text_features(), texts.features.device)
+            for _, store in stores
+        }
         for _, store in anchors:
             _require_own_clip(student, store)
         self._paired = [
@@ -122,14 +126,21 @@ class StepObjective(nn.Module):
     def _part(self, source: str) -> float:
         return self._shares[source].part(self._ranks.rank)
 
-    def _labelled(self, features: Tensor, rows: Tensor) -> Labelled:
-        return Labelled(features, self.texts[rows])
+    def _labelled(self, features: Tensor, rows: Tensor, valid: Tensor | None = None) -> Labelled:
+        return Labelled(features, self.texts[rows], valid)
 
     def _label_texts(self, whole: WholeBatch) -> Spread:
-        """All label texts of the step, as anchors; the ranks share them as queries."""
-        rows = torch.cat(list(whole.texts.values())).unique()
-        own = rows.tensor_split(self._ranks.count)[self._ranks.rank]
-        return Spread(self._labelled(self.texts[own], own), self._labelled(self.texts[rows], rows))
+        """All label texts of the step, as anchors; the ranks share them as queries.
+
+        Of a text that several samples have, the first counts: as many rows as samples, whatever
+        the labels, so that the device need not be asked how many there are.
+        """
+        rows = torch.cat(list(whole.texts.values())).sort().values
+        first = torch.cat((rows.new_ones(1, dtype=torch.bool), rows[1:] != rows[:-1]))
+        everyone = self._labelled(self.texts[rows], rows, first)
+        own = (part.tensor_split(self._ranks.count)[self._ranks.rank] for part in (rows, first))
+        row, valid = own
+        return Spread(self._labelled(self.texts[row], row, valid), everyone)
 
     def _image_binding(self, item: Encoded, encoded: list[Encoded], whole: WholeBatch) -> Tensor:
         """Bind a mini-batch to its paired images' cached features and to the step's images."""
@@ -141,16 +152,19 @@ class StepObjective(nn.Module):
         for other in encoded:
             source = other.batch.source
             if other.batch.modality == "image":
-                own.append(self._labelled(other.output.embedding.float(), other.batch.text))
-                everyone.append(self._labelled(whole.embeddings[source], whole.texts[source]))
-        if not sum(len(rows.features) for rows in everyone):
+                own.append(self._every(other.output.embedding.float(), other.batch.text))
+                everyone.append(self._every(whole.embeddings[source], whole.texts[source]))
+        if not everyone:
             return item.output.embedding.sum() * 0.0
         return self._bind(item, whole, Spread(_joined(own), _joined(everyone)))
 
+    def _every(self, features: Tensor, rows: Tensor) -> Labelled:
+        return self._labelled(features, rows, torch.ones_like(rows, dtype=torch.bool))
+
     def _present(self, features: Tensor, rows: Tensor) -> Labelled:
-        """The rows of cached features that are not NaN."""
+        """Rows of features, of which those that are NaN do not count."""
         valid = there(features)
-        return self._labelled(features[valid], rows[valid])
+        return self._labelled(torch.where(valid[:, None], features, 0.0), rows, valid)
 
     def _bind(self, item: Encoded, whole: WholeBatch, anchors: Spread) -> Tensor:
         source = item.batch.source
@@ -192,7 +206,7 @@ class StepObjective(nn.Module):
             item.output.embedding,
             item.batch.targets[name],
             self.texts[first : first + len(classes)],
-            torch.from_numpy(classes).to(self.texts.device),
+            classes,
             temperature=self.weights.similarity_temperature,
             **counted,
         )
@@ -201,6 +215,10 @@ class StepObjective(nn.Module):
 
 def _joined(parts: list[Labelled]) -> Labelled:
     return Labelled(*(torch.cat(column) for column in zip(*parts)))
+
+
+def _on_device(classes: np.ndarray | None, device: torch.device) -> Tensor | None:
+    return None if classes is None else torch.from_numpy(classes).to(device)
 
 
 def _require_own_clip(student: Student, target: TeacherTargets) -> None:

@@ -22,7 +22,7 @@ from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index
 from pipeline.store import Plane
 from pipeline.views import ViewMaker, chain_for
-from stage2_train.inputs import stacked, student_input
+from stage2_train.inputs import loader_input, stacked
 from stage2_train.order import Cursor, Slot, SourceOrder
 from stage2_train.targets import TeacherTargets, check_targets, source_folder
 from stage2_train.texts import TextTable
@@ -170,7 +170,7 @@ class SourceStream:
         text = decode_text(task.members)
         check_targets(self.targets, task.planes, task.slot.row, task.key, view, self._maker)
         return JoinedSample(
-            inputs=student_input(self.modality, view.array, self._student),
+            inputs=loader_input(self.modality, view.array, self._student),
             text=self.texts.draw(self.source, text, self._maker.seed, task.key, view_number),
             targets={
                 target.name: torch.from_numpy(plane.target(task.slot.row))

@@ -6,7 +6,7 @@ Use after training:
     labels = student.encode_text(["a chair", "a lamp"])  # [2, embed_dim]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -21,10 +21,11 @@ from pipeline.errors import UserError
 from pipeline.openclip import OpenClip, load_openclip
 from pipeline.unknown_name import unknown_name
 from stage2_train import portable
-from stage2_train.adapted_block import BlockExperts
+from stage2_train.adapted_block import BlockExperts, adapted
 from stage2_train.moe_lora import Routing
 from stage2_train.projectors import FeatureProjectors
 from stage2_train.tokenizers import TOKENIZERS
+from stage2_train.trunk_precision import with_matrices_in
 from stage2_train.value_ranges import check_values
 
 
@@ -61,6 +62,9 @@ class Student(nn.Module):
         self.recompute = False
         """Whether training keeps only each block's input and computes the block again in backward:
         memory for a third more time."""
+        self._cast_trunk: tuple[VisionTransformer, ...] = ()
+        self.run_block: Callable[..., tuple[Tensor, list[Routing]]] = adapted
+        """What training runs a block by: `adapted_block.adapted`, or a compiled form of it."""
         self.clip = openclip.model.requires_grad_(False).eval()
         _check_trunk(self.visual, config.arch)
         for modality in config.modalities:
@@ -94,14 +98,16 @@ class Student(nn.Module):
         """
         if modality not in self.tokenizers:
             raise unknown_name("modality", modality, self.tokenizers)
-        visual = self.visual
+        visual = self._trunk()
         tokens = self.tokenizers[modality](visual, x)
         routings: list[Routing] = []
         # Only the class token leaves the last block. Training uses that; elsewhere the whole
         # block runs, as CLIP's own does, because fewer rows may round differently.
         shortcut, last = self.training and torch.is_grad_enabled(), visual.transformer.resblocks[-1]
+        run_block: Callable[..., Any] = self.run_block if shortcut else adapted
         for block, experts in zip(visual.transformer.resblocks, self.experts):
-            run = partial(experts, block, modality, class_only=shortcut and block is last)
+            class_only = shortcut and block is last
+            run = partial(run_block, experts, block, modality, class_only=class_only)
             if self.recompute and shortcut:
                 tokens, decided = checkpoint(
                     run, tokens, use_reentrant=False, preserve_rng_state=False
@@ -116,6 +122,18 @@ class Student(nn.Module):
             torch.stack([routing.use for routing in routings]),
             torch.stack([routing.probability for routing in routings]),
         )
+
+    def hold_trunk_in(self, dtype: torch.dtype) -> None:
+        """Keep a copy of the frozen trunk with its matrices in `dtype`, for passes under autocast.
+
+        Autocast would cast them anew in every pass: it keeps casts of trainable weights only.
+        """
+        # in a tuple, where it is none of the student's own modules
+        self._cast_trunk = (with_matrices_in(dtype, self.visual),)
+
+    def _trunk(self) -> VisionTransformer:
+        under_autocast = torch.is_autocast_enabled(self.openclip.device.type)
+        return self._cast_trunk[0] if self._cast_trunk and under_autocast else self.visual
 
     def train(self, mode: bool = True) -> "Student":
         """As any module's, but the frozen CLIP stays in evaluation mode."""

@@ -1,15 +1,14 @@
 """One optimizer step: forward passes over all sources, gradients of all ranks, one verdict."""
 
-import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from stage2_train.device_batches import DeviceBatches
 from stage2_train.loader import Fed
 from stage2_train.order import Cursor
 from stage2_train.ranks import Ranks
@@ -51,6 +50,7 @@ class Update:
         self._optimizer, self._accumulate = optimizer, accumulate
         self._objective, self._ranks = objective, Ranks.current()
         self._device = objective.texts.device
+        self._batches = DeviceBatches(self._device)
         self._module: nn.Module = objective
         if self._ranks.count > 1:
             self._module = DistributedDataParallel(
@@ -60,27 +60,36 @@ class Update:
     def __call__(self, feed: Iterator[Fed], rate: float, stop: Callable[[], bool]) -> StepReport:
         """Take a step's data from the feed and update the weights.
 
-        `stop` tells at the end of the step whether this rank was asked to stop.
+        `stop` tells at the end of the step whether this rank was asked to stop. On a GPU the host
+        reads the verdict when all of the step, and the copy of the next batch, is under way.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._objective.train()
         self._optimizer.zero_grad(set_to_none=True)
-        passes, waited = [], 0.0
+        passes, waited = [], self._batches.waited
         for number in range(self._accumulate):
-            started = time.monotonic()
-            fed = next(feed)
-            waited += time.monotonic() - started
-            passes.append(self._backward(fed, last=number == self._accumulate - 1))
-        values, stopped = self._verdict(passes, fed, stop())
-        finite = all(math.isfinite(values[name]) for name in ("loss", "gradient_norm"))
-        if finite:
-            self._optimizer.step()
-        return StepReport(values, fed.cursors, waited, finite, stopped)
+            fed = self._batches.take(feed)
+            passes.append(self._backward(fed.batches, last=number == self._accumulate - 1))
+        verdict = self._verdict(passes, fed, stop())
+        finite = self._step(verdict)
+        self._batches.fetch_ahead(feed)
+        values = dict(zip(verdict, torch.stack(list(verdict.values())).tolist()))
+        stopped, waited = values.pop("stop") > 0, self._batches.waited - waited
+        return StepReport(values, fed.cursors, waited, bool(finite), stopped)
 
-    def _backward(self, fed: Fed, last: bool) -> StepLoss:
+    def _step(self, verdict: Mapping[str, Tensor]) -> Tensor:
+        """Update the weights if loss and gradient are finite, and say so: bool, on the device."""
+        finite = verdict["loss"].isfinite() & verdict["gradient_norm"].isfinite()
+        if self._optimizer.defaults["fused"]:
+            self._optimizer.found_inf = 1.0 - finite.float()  # type: ignore[attr-defined]
+            self._optimizer.step()
+        elif finite:
+            self._optimizer.step()
+        return finite
+
+    def _backward(self, batches: list[MiniBatch], last: bool) -> StepLoss:
         on_gpu = self._device.type == "cuda"
-        batches = [_moved(batch, self._device) for batch in fed.batches]
         with self._exchanging(last):
             with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on_gpu):
                 loss = self._module(batches)
@@ -93,34 +102,19 @@ class Update:
             return self._module.no_sync()
         return nullcontext()
 
-    def _verdict(
-        self, passes: list[StepLoss], fed: Fed, stop: bool
-    ) -> tuple[dict[str, float], bool]:
-        """Means of all ranks and passes, in one exchange and one wait for the device."""
-        names = list(passes[0].parts)
-        rows = [[p.total.detach(), *p.parts.values()] for p in passes]
-        losses = torch.stack([torch.stack(row) for row in rows]).mean(0)
-        replaced = sum(batch.replaced for batch in fed.batches)
-        counts = torch.tensor([float(replaced), float(stop)]).to(losses)
-        summed = self._ranks.summed(torch.cat((losses, counts)))
+    def _verdict(self, passes: list[StepLoss], fed: Fed, stop: bool) -> dict[str, Tensor]:
+        """Means of all ranks and passes, in one exchange; scalars on the device."""
+        names = ["loss", *passes[0].parts, "replaced_samples", "stop"]
+        rows = [torch.stack([p.total.detach(), *p.parts.values()]) for p in passes]
+        counts = [float(sum(batch.replaced for batch in fed.batches)), float(stop)]
+        # Filled there: a copy of so little from here would wait for the device.
+        own = [torch.full((1,), count, device=self._device) for count in counts]
+        summed = self._ranks.summed(torch.cat((torch.stack(rows).mean(0), *own)))
         gradients = [p.grad for p in self._objective.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
         use = {
             f"expert_use/{source}/{expert}": share
             for source, shares in passes[-1].expert_use.items()
             for expert, share in enumerate(shares.unbind())
         }
-        keys = ["loss", *names, "replaced_samples", "stop", "gradient_norm", *use]
-        numbers = torch.cat((summed, norm[None], torch.stack(list(use.values())))).tolist()
-        values = dict(zip(keys, numbers))
-        return values, values.pop("stop") > 0
-
-
-def _moved(batch: MiniBatch, device: torch.device) -> MiniBatch:
-    def to(part: Tensor) -> Tensor:
-        return part.to(device, non_blocking=True)
-
-    targets: Mapping[str, Tensor] = {name: to(target) for name, target in batch.targets.items()}
-    return replace(
-        batch, inputs=tuple(map(to, batch.inputs)), text=to(batch.text), targets=dict(targets)
-    )
+        norm = nn.utils.get_total_norm(gradients)
+        return dict(zip(names, summed.unbind())) | {"gradient_norm": norm} | use

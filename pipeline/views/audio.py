@@ -152,10 +152,15 @@ def apply_noise(standardised: Tensor, params: SpectrogramParams) -> Tensor:
     """
     if params.noise_level == 0:
         return standardised
-    frames, bins = standardised.shape
+    noise = drawn_noise(params, *standardised.shape)
+    return (standardised + noise).roll(params.roll, 0)
+
+
+def drawn_noise(params: SpectrogramParams, frames: int, bins: int) -> Tensor:
+    """The noise of each cell before the roll, float32 [frames, bins]; pure."""
     words = philox(params.noise_key).random_raw(frames * bins)
     unit = torch.from_numpy((words >> np.uint64(40)).astype(np.float32) * np.float32(2**-24))
-    return (standardised + params.noise_level * unit.view(frames, bins)).roll(params.roll, 0)
+    return params.noise_level * unit.view(frames, bins)
 
 
 def window_length(sizes: ViewsConfig) -> int:

@@ -50,6 +50,20 @@ class ClipTeacher(Described):
             return torch.stack([self.clip.preprocess(frame) for frame in view])
         return self.clip.preprocess(view)
 
+    def raw(self, view: np.ndarray) -> Tensor:
+        """Keep the pixels of a view of the model's size; any other is preprocessed here."""
+        own = view.shape[-2:] == (self.clip.image_size, self.clip.image_size)
+        return torch.from_numpy(np.array(view)) if own else self.preprocess(view)
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        """Normalise uint8 [B, ..., 3, S, S] as `preprocess` does; floats come back as they are."""
+        if batch.dtype != torch.uint8:
+            return batch
+        mean, std = (
+            batch.new_tensor(c, dtype=torch.float32) for c in (self.clip.mean, self.clip.std)
+        )
+        return batch.float().div(255).sub(mean.view(3, 1, 1)).div(std.view(3, 1, 1))
+
     def encode(self, batch: Tensor) -> Tensor:
         """Return features float32 [B, dim] of images [B, 3, S, S] or clips [B, T, 3, S, S]."""
         if batch.ndim == 5:

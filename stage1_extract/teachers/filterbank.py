@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline import spectrogram
+from pipeline.batched_spectrogram import spectrograms
 from pipeline.errors import UserError
 from pipeline.views.audio import AudioView, apply_masks, apply_noise
 
@@ -68,3 +69,11 @@ def view_bank(view: AudioView, frames: int, mels: int) -> Tensor:
     clip = torch.from_numpy(view.waveform)[None]
     energies = apply_masks(log_mel(clip - clip.mean(), frames, mels), view)
     return apply_noise(standardise(energies), view)
+
+
+def packed_banks(rows: Tensor, frames: int) -> Tensor:
+    """`view_bank` of views that `batched_spectrogram.packed` made into rows, to 1e-4.
+
+    Returns float32 [B, frames, 128].
+    """
+    return spectrograms(rows, frames, "hanning", MEAN, STD, centred=True)

@@ -110,10 +110,20 @@ class MultiMaeTeacher(Described):
     def preprocess(self, view: np.ndarray) -> Tensor:
         """Standardise disparity float32 [1, H, W]; normalise an image uint8 [3, H, W]."""
         if view.dtype == np.uint8:
-            mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
-            pixels = torch.from_numpy(np.array(view)).float().div(255)
-            return (pixels - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+            return normalise_image(torch.from_numpy(np.array(view)))
         return standardise_depth(torch.from_numpy(np.array(view, np.float32)))
+
+    def raw(self, view: np.ndarray) -> Tensor:
+        """Keep a view as it is: sorting its pixels is the GPU's."""
+        return torch.from_numpy(np.array(view))
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        """`preprocess` of disparities [B, 1, H, W] or images uint8 [B, 3, H, W]."""
+        if batch.dtype == torch.uint8:
+            return normalise_image(batch)
+        middle = _middle(batch.flatten(1).sort(1).values)
+        deviation = torch.sqrt(middle.var(1) + 1e-6)
+        return (batch - middle.mean(1)[:, None, None, None]) / deviation[:, None, None, None]
 
     @torch.no_grad()
     def encode(self, batch: Tensor | Mapping[str, Tensor]) -> Tensor:
@@ -147,9 +157,19 @@ def standardise_depth(depth: Tensor) -> Tensor:
     run_pretraining_multimae.py: positions int(0.1 n) to int(0.9 n), unbiased variance, eps 1e-6
     inside the root, no clipping; one call is one image.
     """
-    pixels = depth.flatten().sort().values
-    middle = pixels[int(0.1 * len(pixels)) : int(0.9 * len(pixels))]
+    middle = _middle(depth.flatten().sort().values)
     return (depth - middle.mean()) / torch.sqrt(middle.var() + 1e-6)
+
+
+def normalise_image(pixels: Tensor) -> Tensor:
+    """Return uint8 [..., 3, H, W] scaled to 0..1 and normalised by ImageNet's mean and std."""
+    mean, std = (torch.tensor(c, device=pixels.device) for c in (IMAGENET_MEAN, IMAGENET_STD))
+    return (pixels.float().div(255) - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+
+def _middle(ordered: Tensor) -> Tensor:
+    count = ordered.shape[-1]
+    return ordered[..., int(0.1 * count) : int(0.9 * count)]
 
 
 def load(arch: str, weights: str | None, device: str) -> Teacher:

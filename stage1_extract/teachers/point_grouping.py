@@ -5,6 +5,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline import farthest_points as on_device
+
 NEAR_ORIGIN = 1e-3
 """Squared norm up to which pointnet2_ops never picks a point (sampling_gpu.cu)."""
 
@@ -20,8 +22,8 @@ def farthest_points(xyz: Tensor, count: int, skip_near_origin: bool = True) -> T
     """
     xyz = xyz.detach().float()
     eligible = (xyz * xyz).sum(-1) > (NEAR_ORIGIN if skip_near_origin else -1.0)
-    if xyz.is_cuda:
-        return _sample_in_torch(xyz, eligible, count)
+    if xyz.device.type != "cpu":
+        return on_device.farthest_points(xyz, eligible, count)
     clouds = zip(xyz.numpy(), eligible.numpy(), strict=True)
     return torch.from_numpy(np.stack([_sample(*cloud, count) for cloud in clouds]))
 
@@ -35,20 +37,6 @@ def _sample(xyz: np.ndarray, eligible: np.ndarray, count: int) -> np.ndarray:
     picked = fpsample.fps_sampling(xyz[order], min(count, len(order)), start_idx=start)
     exhausted = np.full(count - len(picked), order[-1])
     return np.concatenate([order[picked.astype(np.int64)], exhausted])
-
-
-def _sample_in_torch(xyz: Tensor, eligible: Tensor, count: int) -> Tensor:
-    picks = torch.zeros(xyz.shape[0], count, dtype=torch.long, device=xyz.device)
-    nearest = torch.full(xyz.shape[:2], 1e10, device=xyz.device)
-    for step in range(1, count):
-        last = xyz.gather(1, picks[:, step - 1, None, None].expand(-1, -1, 3))
-        nearest = torch.minimum(nearest, (xyz - last).square().sum(-1))
-        best, index = nearest.masked_fill(~eligible, -1.0).max(1)
-        # max() may return any of several equal maxima; the first one is wanted
-        ties = (nearest == best[:, None]) & eligible
-        index = torch.where(best < 0, torch.zeros_like(index), ties.int().argmax(1))
-        picks[:, step] = index
-    return picks
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -86,6 +86,17 @@ class Teacher(Protocol):
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor | None:
         """Return features float32 [C, dim] of prompts in the text space, None without one."""
+
+
+@runtime_checkable
+class PreparesBatches(Protocol):
+    """A teacher that on a GPU leaves its preprocessing, or some of it, to the GPU."""
+
+    def raw(self, view: Any) -> Tensor:
+        """One canonical view as it crosses to the device; rows of equal views can be stacked."""
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        """`preprocess` of each view in a batch of `raw` rows, to rounding, on its device."""
 
 
 @dataclass(frozen=True)

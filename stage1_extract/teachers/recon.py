@@ -18,7 +18,11 @@ from pipeline.openclip import load_openclip
 from pipeline.weights import load_checkpoint, load_state, nested
 from stage1_extract.teachers.mini_pointnet import MiniPointNet
 from stage1_extract.teachers.point_bert import position_mlp
-from stage1_extract.teachers.point_grouping import farthest_points, group_points
+from stage1_extract.teachers.point_grouping import (
+    farthest_points,
+    group_points,
+    take_points,
+)
 from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 
 WIDTH, DEPTH, HEADS, GROUPS, GROUP_SIZE, DIM = 384, 12, 6, 64, 32, 512
@@ -148,14 +152,21 @@ class ReConTeacher(Described):
 
     def preprocess(self, view: np.ndarray) -> Tensor:
         """Sample [1024, 3] of a cloud float32 [N, 3 or 6] in the unit sphere, as ReCon does."""
-        points = torch.from_numpy(np.array(view[:, :3], np.float32))
-        if len(points) <= POINTS:
-            return points
-        candidates = min(CANDIDATES, len(points))
-        farthest = farthest_points(points[None], candidates)[0]
+        return self.prepare(self.raw(view)[None])[0]
+
+    def raw(self, view: np.ndarray) -> Tensor:
+        """Keep xyz [N, 3]: sampling is the GPU's."""
+        return torch.from_numpy(np.array(view[:, :3], np.float32))
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        """`preprocess` of clouds [B, N, 3]."""
+        if batch.shape[1] <= POINTS:
+            return batch
+        candidates = min(CANDIDATES, batch.shape[1])
+        farthest = farthest_points(batch, candidates)
         # the official draw takes numpy's global generator as it finds it; here it is pinned
         drawn = np.random.RandomState(0).choice(candidates, POINTS, replace=False)
-        return points[farthest[torch.from_numpy(drawn)]]
+        return take_points(batch, farthest[:, torch.from_numpy(drawn).to(batch.device)])
 
     @torch.no_grad()
     def encode(self, batch: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 
+from pipeline.batched_spectrogram import packed
 from pipeline.errors import UserError
 from pipeline.views.audio import AudioView
 from pipeline.weights import Ignored, load_checkpoint, load_state, nested
@@ -38,6 +39,8 @@ from stage1_extract.teachers.vitlens_lenses import (
 )
 from stage1_extract.teachers.vitlens_preprocess import (
     prepare_cloud,
+    prepare_clouds,
+    prepare_disparities,
     prepare_disparity,
 )
 
@@ -136,6 +139,25 @@ class VitLensTeacher(Described):
             filterbank.log_mel(clip, lens.frames, lens.mels) for clip in filterbank.clips(view)
         ]
         return filterbank.standardise(torch.stack(banks) if len(banks) > 1 else banks[0])
+
+    def raw(self, view: np.ndarray | AudioView) -> Tensor:
+        """Keep a cloud's xyz or a map, and pack a sound; bare waveforms are preprocessed here."""
+        lens = self.sizes.lens
+        if isinstance(view, AudioView):
+            assert isinstance(lens, AudioLens), "an audio view for a lens of another modality"
+            return packed(view, lens.frames)
+        if isinstance(lens, AudioLens):
+            return self.preprocess(view)
+        return torch.from_numpy(np.array(view[:, :3] if isinstance(lens, PointLens) else view))
+
+    def prepare(self, batch: Tensor) -> Tensor:
+        """`preprocess` of each `raw` row."""
+        lens = self.sizes.lens
+        if isinstance(lens, PointLens):
+            return prepare_clouds(batch, lens.points)
+        if isinstance(lens, DepthLens):
+            return prepare_disparities(batch, lens.image_size)
+        return filterbank.packed_banks(batch, lens.frames) if batch.ndim == 2 else batch
 
     @torch.no_grad()
     def encode(self, batch: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, resize
 
 from pipeline.views.points import SCALE, SHIFT
-from stage1_extract.teachers.point_grouping import farthest_points
+from stage1_extract.teachers.point_grouping import farthest_points, take_points
 
 REACH = SCALE[1] + SHIFT * 3**0.5 + 1e-3
 """Farthest from the origin that a view in the unit sphere gets by its scale and shift."""
@@ -44,6 +44,21 @@ def prepare_disparity(view: np.ndarray, size: int) -> Tensor:
     NOT antialiased, as in the official stack (torchvision 0.12 on tensors).
     """
     disparity = torch.from_numpy(np.array(view, np.float32)).view(1, *view.shape[-2:])
-    scaled = disparity.clamp(NEAREST, FARTHEST) / FARTHEST
+    return prepare_disparities(disparity, size)
+
+
+def prepare_disparities(maps: Tensor, size: int) -> Tensor:
+    """`prepare_disparity` of maps float32 [..., 1, H, W] on any device."""
+    scaled = maps.clamp(NEAREST, FARTHEST) / FARTHEST
     resized = resize(scaled, [size], InterpolationMode.BICUBIC, antialias=False)
     return (center_crop(resized, [size, size]) - MEAN) / STD
+
+
+def prepare_clouds(xyz: Tensor, points: int) -> Tensor:
+    """`prepare_cloud` of clouds float32 [B, N, 3] on any device, to rounding."""
+    if xyz.shape[1] > points:
+        xyz = take_points(xyz, farthest_points(xyz, points, skip_near_origin=False))
+    centred = xyz.double() - xyz.double().mean(1, keepdim=True)
+    radius = centred.square().sum(2).amax(1).sqrt()[:, None, None]
+    raw = xyz.square().sum(2).amax(1) > REACH**2
+    return torch.where(raw[:, None, None], (centred / radius).float(), xyz)

@@ -4,6 +4,7 @@ import torch
 from open_clip.transformer import VisionTransformer
 from torch import Generator, Tensor, nn
 
+from pipeline.batched_spectrogram import row_length
 from pipeline.config.student import AudioConfig
 from pipeline.decoding.resample import RATE
 from pipeline.errors import UserError
@@ -11,7 +12,7 @@ from pipeline.views.audio import BINS, spectrogram_frames
 from stage2_train.initialise import conv1d, normal
 from stage2_train.tokenizers.batch_shape import require_shape
 from stage2_train.tokenizers.first_block import class_token, first_block_input
-from stage2_train.tokenizers.mel import spectrogram
+from stage2_train.tokenizers.mel import spectrogram, spectrograms
 
 
 class AudioTokenizer(nn.Module):
@@ -46,8 +47,8 @@ class AudioTokenizer(nn.Module):
 
         Args:
             visual: the frozen trunk.
-            x: waveforms float [B, samples] at 16 kHz in -1..1, or what `spectrogram` made of
-                each, float [B, frames, 128].
+            x: waveforms float [B, samples] at 16 kHz in -1..1, what `packed` made of each view
+                for a device, or what `spectrogram` made of each, float [B, frames, 128].
         """
         if x.ndim == 2:
             x = self._spectrograms(x)
@@ -57,9 +58,11 @@ class AudioTokenizer(nn.Module):
             visual, self.class_token, patches + self.positions.to(patches.dtype)
         )
 
-    def _spectrograms(self, waveforms: Tensor) -> Tensor:
-        require_shape(waveforms, (self.samples,), "waveforms", self._way_out())
-        return torch.stack([spectrogram(waveform) for waveform in waveforms.float()])
+    def _spectrograms(self, sounds: Tensor) -> Tensor:
+        if sounds.shape[1] == row_length(self.samples, self.frames):
+            return spectrograms(sounds, self.frames)
+        require_shape(sounds, (self.samples,), "waveforms", self._way_out())
+        return torch.stack([spectrogram(waveform) for waveform in sounds.float()])
 
     def _way_out(self) -> str:
         return f"student.audio.seconds is {self.seconds:g}: set it to views.audio_seconds"

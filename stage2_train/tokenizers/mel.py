@@ -1,11 +1,12 @@
 """The student's spectrogram: 128 Mel bins, 25 ms Hamming window, 10 ms hop (supplement 2.1).
 
-The same in two places: a data loader makes it from a view, with its masks and noise; the audio
-tokenizer from raw waveforms, without.
+The same in two places: a data loader makes it from a view, with its masks and noise, or leaves that
+to a device; the audio tokenizer makes it from raw waveforms, without.
 """
 
 from torch import Tensor
 
+from pipeline import batched_spectrogram
 from pipeline.spectrogram import log_mel
 from pipeline.views.audio import UNCHANGED, SpectrogramParams, apply_masks, apply_noise
 
@@ -24,3 +25,11 @@ def spectrogram(waveform: Tensor, drawn: SpectrogramParams = UNCHANGED) -> Tenso
     """
     energies = apply_masks(log_mel(waveform[None], "hamming"), drawn)
     return apply_noise((energies - MEAN) / STD, drawn)
+
+
+def spectrograms(packed: Tensor, frames: int) -> Tensor:
+    """`spectrogram` of views that `batched_spectrogram.packed` made into rows, to 1e-4.
+
+    Returns float32 [B, frames, 128].
+    """
+    return batched_spectrogram.spectrograms(packed, frames, "hamming", MEAN, STD)

@@ -154,3 +154,30 @@ def test_objectives_stay_in_float32_under_autocast() -> None:
         half = feature_distillation(e.bfloat16(), t.half(), valid=valid, total=valid.sum())
     assert found == exact
     assert half.dtype == torch.float32
+
+
+def test_rows_that_do_not_count_are_as_if_left_out() -> None:
+    e, a, t = draw(5, 16), draw(7, 16, seed=1), draw(7, 12, seed=2)
+    kept = torch.tensor([True, False, True, True, False, True, False])
+    settings = {"tau": 0.1, "logit_scale": SCALE}
+    masked = Labelled(a.clone().requires_grad_(), t, kept)
+    samples, left = Labelled(e, t[:5]), Labelled(a[kept].requires_grad_(), t[kept])
+    losses = [
+        soft_binding(Spread(samples, samples), Spread(x, x), **settings) for x in (masked, left)
+    ]
+    torch.testing.assert_close(*losses)
+    sum(losses).backward()
+    torch.testing.assert_close(masked.features.grad[kept], left.features.grad)
+    assert not masked.features.grad[~kept].any()
+
+
+def test_anchors_of_which_none_counts_bind_nothing() -> None:
+    e, t = draw(5, 16).requires_grad_(), draw(5, 12)
+    anchors = Labelled(torch.zeros(3, 16), t[:3], torch.zeros(3, dtype=torch.bool))
+    samples = Labelled(e, t)
+    loss = soft_binding(
+        Spread(samples, samples), Spread(anchors, anchors), tau=0.1, logit_scale=SCALE
+    )
+    loss.backward()
+    assert loss == 0
+    assert not e.grad.any()

@@ -1,6 +1,5 @@
 """Tokenizers: groups are pure functions of the cloud, the same on the CPU and on a device."""
 
-import fpsample
 import numpy as np
 import pytest
 import torch
@@ -12,7 +11,6 @@ from pipeline.openclip import OpenClip
 from stage2_train.student import Student
 from stage2_train.tokenizers.grouping import (
     _group_on_device,
-    farthest_points,
     group_batch,
     group_points,
 )
@@ -54,12 +52,6 @@ def test_the_device_path_makes_the_same_groups(dropped: bool) -> None:
     assert torch.equal(here[1], there[1])
     lengths = [pair[0].norm(dim=-1).sort(-1).values for pair in (here, there)]
     torch.testing.assert_close(*lengths)
-
-
-def test_farthest_points_agree_with_fpsample() -> None:
-    points = cloud(3, 1000)
-    expected = fpsample.fps_sampling(points, 64, start_idx=0).astype(np.int64)
-    assert farthest_points(torch.from_numpy(points)[None], 64)[0].tolist() == expected.tolist()
 
 
 def test_a_cloud_with_too_few_points_is_refused() -> None:

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import farthest_points as on_device
 from stage1_extract.teachers.point_grouping import (
-    _sample_in_torch,
     farthest_points,
     group_points,
     nearest_points,
@@ -33,7 +33,7 @@ def _official_cloud() -> np.ndarray:
 
 
 def _in_torch(xyz: torch.Tensor, count: int) -> torch.Tensor:
-    return _sample_in_torch(xyz, (xyz * xyz).sum(-1) > 1e-3, count)
+    return on_device.farthest_points(xyz, (xyz * xyz).sum(-1) > 1e-3, count)
 
 
 @pytest.mark.parametrize("sample", [farthest_points, _in_torch], ids=["fpsample", "torch"])

@@ -1,0 +1,105 @@
+"""The stage 1 part of `benchmarks.gpu`."""
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from benchmarks.gpu import Table, seconds_of
+from pipeline.config import Params
+from pipeline.device import default_device
+from pipeline.samples import decode_member
+from pipeline.shards import read_shard
+from stage1_extract.extraction import Extraction
+from stage1_extract.pairs import teacher_of
+from stage1_extract.progress import ExtractionProgress
+from stage1_extract.shared_views import Sample, teacher_inputs
+from stage1_extract.teachers import load_teacher
+
+COMPARED = 4
+"""Views whose features the CPU computes too."""
+ONE_CORE_SECONDS = 3.0
+
+
+def measure(table: Table, params: Params, name: str, cores: int) -> None:
+    """One extraction: its teacher alone, from scratch into the store, and beside the CPU."""
+    pair = params.extract[name]
+    teacher = teacher_of(params, pair.teacher, pair.source)
+    extraction = Extraction(params, name, teacher)
+    bare = bare_rate(extraction)
+    core = one_core_rate(extraction)
+    started = time.monotonic()
+    with ExtractionProgress(name) as progress:
+        extraction.run(progress)
+    staged = extraction.index.samples / (time.monotonic() - started)
+    table.line(f"{name}: bare forward", bare, "samples/s")
+    table.line("  views made by one core", core, "samples/s")
+    table.line("  stage 1", staged, "samples/s")
+    table.line("  over min(bare forward, cores x one core)", staged / min(bare, cores * core))
+    apart, cosine = difference_from_cpu(params, extraction)
+    table.line("  features from the CPU's in fp32, largest over the norm", apart)
+    table.line("  least cosine to the CPU's", f"{cosine:.7f}")
+
+
+def bare_rate(extraction: Extraction) -> float:
+    """Samples a second of the teacher over one batch that lies on the device."""
+    forward = extraction.forward
+    samples = _samples(extraction)
+    rows = forward.rows_per_batch
+    seen = [teacher_inputs([forward], sample)[0].inputs for sample in islice(samples, 8)]
+    views = torch.cat([inputs for inputs in seen if inputs is not None])
+    batch = views.repeat(-(-rows * len(forward.views) // len(views)), *[1] * (views.ndim - 1))
+    batch = batch[: rows * len(forward.views)]
+    device, low = default_device(), forward.precision == "bfloat16"
+    if device == "cuda":
+        batch = forward._on_gpu(batch)
+
+    def run() -> Tensor:
+        with torch.autocast(device, torch.bfloat16, enabled=low):
+            return forward.teacher.encode(batch)
+
+    return rows / seconds_of(run)
+
+
+def one_core_rate(extraction: Extraction) -> float:
+    """Samples a second that one thread decodes and augments, all views of each."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    samples, count, started = _samples(extraction), 0, time.perf_counter()
+    for sample in samples:
+        teacher_inputs([extraction.forward], sample)
+        count += 1
+        if time.perf_counter() - started > ONE_CORE_SECONDS:
+            break
+    rate = count / (time.perf_counter() - started)
+    torch.set_num_threads(threads)
+    return rate
+
+
+def difference_from_cpu(params: Params, extraction: Extraction) -> tuple[float, float]:
+    """Of fp32 features: the largest difference over the row's norm, and the least cosine."""
+    model = params.teachers[params.extract[extraction.name].teacher].model(
+        params.sources[params.extract[extraction.name].source].modality
+    )
+    on_cpu = load_teacher(
+        extraction.teacher.name, weights=model.weights, arch=model.arch, device="cpu"
+    )
+    maker = extraction.maker
+    views = [
+        maker(decode_member(members, maker.chain.member), key, 0).array
+        for key, members in islice(_samples(extraction), COMPARED)
+    ]
+    expected = on_cpu.encode(torch.stack([on_cpu.preprocess(view) for view in views])).double()
+    rows = torch.stack([extraction.forward.input(view) for view in views])
+    if default_device() == "cuda":
+        rows = extraction.forward._on_gpu(rows)
+    found = extraction.teacher.encode(rows).cpu().double()
+    apart = (found - expected).abs().amax(1) / expected.norm(dim=1)
+    cosines = torch.nn.functional.cosine_similarity(found, expected, dim=1)
+    return float(apart.max()), float(cosines.min())
+
+
+def _samples(extraction: Extraction) -> Iterator[Sample]:
+    return iter(read_shard(extraction.folder, extraction.index.shards[0]))

@@ -1,0 +1,269 @@
+"""A made world for `benchmarks.gpu`: files of real datasets' sizes, models of the official layouts.
+
+JPEGs of 500 x 375, clouds of 10,000 points, VGA depth, 10 s of 44.1 kHz FLAC, and 10 s of 340 x 256
+H.264, in prepared shards; a CLIP, a ULIP-1 and two ViT-Lens-L with random weights. For speed only.
+"""
+
+import io
+import json
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pipeline.config import Params
+
+Members = dict[str, bytes]
+CLASSES = ["chair", "lamp", "car", "dog", "piano", "guitar", "bed", "plane", "boat", "bottle"]
+PAIRS = {
+    "images": ("image", "clip"),
+    "clips": ("video", "clip"),
+    "clouds": ("points", "ulip"),
+    "depths": ("depth", "vitlens"),
+    "sounds": ("audio", "vitlens"),
+}
+"""Source -> modality and teacher."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is made of what."""
+
+    samples: dict[str, int]
+    """Of each source."""
+    made: int
+    """Different files among them; the others are copies under other keys."""
+    a_tar: int
+    clip: dict[str, Any] | None
+    """open_clip's config of the CLIP; None for ViT-B/16."""
+    teachers: dict[str, dict[str, Any]] | None
+    """Fields of the arch files; None for the official sizes."""
+    views: dict[str, Any]
+    student: dict[str, Any]
+    batch: int
+    """Samples of a training step."""
+    encoded: int
+    """Views in a batch of stage 1."""
+    loaders: int
+
+
+FULL = Scale(
+    samples={"images": 2048, "clips": 384, "clouds": 768, "depths": 768, "sounds": 768},
+    made=48,
+    a_tar=256,
+    clip=None,
+    teachers=None,
+    views={"image_size": 224, "video_frames": 8, "video_stride": 8, "points": 8192},
+    student={},
+    batch=512,
+    encoded=256,
+    loaders=14,
+)
+_TINY_TEXT = {"width": 16, "layers": 1, "heads": 2}
+TINY = Scale(
+    samples=dict.fromkeys(PAIRS, 12),
+    made=3,
+    a_tar=6,
+    clip={
+        "embed_dim": 16,
+        "vision_cfg": {
+            "image_size": 32, "patch_size": 16, "width": 32, "layers": 2, "head_width": 16,
+        },
+        "text_cfg": {
+            "context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1,
+        },
+    },
+    teachers={
+        "ulip": {
+            "width": 24, "depth": 1, "heads": 2, "groups": 8, "group_size": 4, "group_dim": 8,
+            "dim": 12, "text": _TINY_TEXT,
+        },
+        "depth": {
+            "lens": {"modality": "depth", "image_size": 32, "patch_size": 16}, "width": 32,
+            "layers": 1, "heads": 2, "dim": 12, "text": _TINY_TEXT,
+        },
+        "audio": {
+            "lens": {"modality": "audio", "frames": 64, "patch_size": 64, "stride": 64},
+            "width": 32, "layers": 1, "heads": 2, "dim": 12, "text": _TINY_TEXT,
+        },
+    },
+    views={
+        "image_size": 32, "video_frames": 2, "video_stride": 2, "points": 64,
+        "audio_seconds": 0.5,
+    },
+    student={
+        "points": {"groups": 8, "group_size": 4, "widths": [8, 16, 16]}, "video": {"frames": 2},
+        "audio": {"seconds": 0.5},
+    },
+    batch=16,
+    encoded=8,
+    loaders=1,
+)  # fmt: skip
+"""For a dry run without a GPU."""
+
+
+def make_world(root: Path, scale: Scale) -> Params:
+    """Write shards and weights below `root`; the params of a run over them."""
+    make_shards(root, scale)
+    teachers = make_teachers(root, scale)
+    weights = {"batch_size": scale.encoded, "precision": "bfloat16"}
+    sections = {
+        "seed": 0,
+        "shards": str(root / "shards"),
+        "cache": str(root / "cache"),
+        "sources": {
+            name: {"modality": modality, "converter": "made", "raw": str(root)}
+            for name, (modality, _) in PAIRS.items()
+        },
+        "views": {"count": 2, **scale.views},
+        "teacher_files": str(root),
+        "teachers": {name: weights | model for name, model in teachers.items()},
+        "extract": {
+            f"{teacher}-{name}": {"teacher": teacher, "source": name}
+            for name, (_, teacher) in PAIRS.items()
+        },
+        "student": {
+            "modalities": ["image", "video", "points", "depth", "audio"], "projector": "mlp",
+            "weights": None, **teachers["clip"], **scale.student,
+        },
+        "train": {
+            "out": str(root / "run"), "batch_size": scale.batch, "warmup_steps": 10,
+            "teachers": [f"{teacher}-{name}" for name, (_, teacher) in PAIRS.items()],
+            "sources": {"images": 4, "clouds": 2, "depths": 1, "sounds": 5, "clips": 4},
+            "loader_threads": scale.loaders,
+        },
+    }  # fmt: skip
+    return msgspec.convert({**sections, "benchmarks": {}}, Params)
+
+
+def make_teachers(root: Path, scale: Scale) -> dict[str, dict[str, Any]]:
+    """Weights of every teacher; what the params say of each."""
+    from benchmarks.gpu_models import make_clip, make_ulip, make_vitlens
+
+    fields = scale.teachers or {}
+    depth, audio = (make_vitlens(root, m, fields.get(m)) for m in ("depth", "audio"))
+    both = {key: {"depth": depth[key], "audio": audio[key]} for key in ("arch", "weights")}
+    return {
+        "clip": make_clip(root / "clip", scale.clip),
+        "ulip": make_ulip(root, fields.get("ulip")),
+        "vitlens": both,
+    }
+
+
+def make_shards(root: Path, scale: Scale) -> None:
+    """Prepared shards of every source, made by all cores."""
+    from pipeline.shards import FORMAT, ShardIndex, write_index, write_shard
+
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(mp_context=context) as pool:
+        made = {name: pool.map(partial(_files, name), range(scale.made)) for name in PAIRS}
+        files = {name: list(found) for name, found in made.items()}
+    for name, (modality, _) in PAIRS.items():
+        folder, count = root / "shards" / name / "train", scale.samples[name]
+        folder.mkdir(parents=True)
+        infos = [
+            write_shard(
+                folder / f"{first // scale.a_tar:06d}.tar",
+                [
+                    (f"{name}-{i}", files[name][i % scale.made])
+                    for i in range(first, min(count, first + scale.a_tar))
+                ],
+            )
+            for first in range(0, count, scale.a_tar)
+        ]
+        index = ShardIndex(
+            format=FORMAT, dataset=name, split="train", modality=modality, classes=CLASSES,
+            captions=[], licence="made", samples_per_shard=max(info.count for info in infos),
+            shards=infos, recipe={"converter": "made", "seed": 0},
+        )  # fmt: skip
+        write_index(folder, index)
+
+
+def _files(source: str, number: int) -> Members:
+    rng, label = np.random.default_rng([number, *source.encode()]), number % len(CLASSES)
+    more = {"depth": {"encoding": "sunrgbd-raw", "baseline": 0.075, "fx": 570.0}}
+    meta = {"id": number, "labels": [label], **(more if source == "depths" else {})}
+    return {
+        **_MAKERS[source](rng),
+        "meta.json": json.dumps(meta).encode(),
+        "text.json": json.dumps({"captions": [f"a {CLASSES[label]}"]}).encode(),
+    }
+
+
+def _picture(rng: np.random.Generator, height: int, width: int, channels: int) -> np.ndarray:
+    """Smooth blobs with grain, so that files compress about as photographs do."""
+    from PIL import Image
+
+    scene = np.zeros((height, width, channels), np.float32)
+    for cells, strength in ((6, 60), (24, 40), (96, 25)):
+        coarse = rng.normal(size=(cells * height // width + 2, cells, channels)) * strength
+        for channel in range(channels):
+            layer = Image.fromarray(coarse[..., channel].astype(np.float32))
+            scene[..., channel] += np.asarray(
+                layer.resize((width, height), Image.Resampling.BICUBIC)
+            )
+    return (128 + scene + rng.normal(size=scene.shape) * 6).clip(0, 255).astype(np.uint8)
+
+
+def _image(rng: np.random.Generator) -> Members:
+    return {"image.jpg": _jpeg(rng, 375, 500)}
+
+
+def _jpeg(rng: np.random.Generator, height: int, width: int) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(_picture(rng, height, width, 3)).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def _cloud(rng: np.random.Generator) -> Members:
+    file = io.BytesIO()
+    np.save(file, (rng.normal(size=(10_000, 3)) * rng.uniform(0.2, 1, 3)).astype(np.float32))
+    return {"points.npy": file.getvalue(), "image.jpg": _jpeg(rng, 256, 256)}
+
+
+def _depth(rng: np.random.Generator) -> Members:
+    from PIL import Image
+
+    file = io.BytesIO()
+    millimetres = _picture(rng, 480, 640, 1)[..., 0].astype(np.uint16) * 60 + 8000
+    Image.fromarray(millimetres).save(file, "PNG")
+    return {"depth.png": file.getvalue(), "image.jpg": _jpeg(rng, 480, 640)}
+
+
+def _sound(rng: np.random.Generator) -> Members:
+    import soundfile
+
+    time = np.arange(441_000) / 44_100
+    tones = sum(np.sin(2 * np.pi * pitch * time) for pitch in rng.uniform(80, 4000, 4))
+    file = io.BytesIO()
+    sound = 0.1 * tones + 0.02 * rng.normal(size=len(time))
+    soundfile.write(file, sound.astype(np.float32), 44_100, format="FLAC")
+    return {"audio.flac": file.getvalue(), "image.jpg": _jpeg(rng, 256, 340)}
+
+
+def _clip(rng: np.random.Generator) -> Members:
+    import av
+
+    file, ground = io.BytesIO(), _picture(rng, 256, 500, 3)
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 340, 256, "yuv420p"
+        for number in range(250):
+            left = number % 150
+            shown = np.ascontiguousarray(ground[:, left : left + 340])
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        out.mux(stream.encode())
+    return {"video.mp4": file.getvalue()}
+
+
+_MAKERS: dict[str, Callable[[np.random.Generator], Members]] = {
+    "images": _image, "clouds": _cloud, "depths": _depth, "sounds": _sound, "clips": _clip,
+}  # fmt: skip

@@ -1,0 +1,47 @@
+"""Farthest point sampling of a batch of clouds on a device; on the CPU fpsample does it.
+
+Its steps depend on each other, so on a GPU their launches would take all the time: a fused kernel
+takes them all, one program a cloud, whose points and distances stay in registers. Where there is no
+Triton, or a cloud has too many points for that, the same rule runs as one torch step a pick.
+"""
+
+import torch
+from torch import Tensor
+
+try:
+    from pipeline.farthest_points_kernel import LARGEST, fused_picks
+except ImportError:  # Triton has wheels for Linux only
+    LARGEST = 0
+
+
+@torch.no_grad()
+def farthest_points(xyz: Tensor, eligible: Tensor, count: int) -> Tensor:
+    """Indices int64 [B, count] of farthest points in [B, N, 3].
+
+    The first pick is index 0; each next one is the eligible point farthest from all picked ones,
+    the lowest index among equals. So where every eligible point is picked the lowest one repeats,
+    and where none is index 0 does. Squared distances are rounded in float32 as the CPU rounds
+    them.
+
+    Args:
+        xyz: float32.
+        eligible: bool [B, N]; the first pick is index 0 all the same.
+        count: picks of each cloud.
+    """
+    distance = torch.where(eligible, torch.inf, -1.0)
+    if xyz.is_cuda and xyz.shape[1] <= LARGEST:
+        return fused_picks(xyz.contiguous(), distance, count)
+    return _picks_in_torch(xyz, distance, count)
+
+
+def _picks_in_torch(xyz: Tensor, distance: Tensor, count: int) -> Tensor:
+    """`distance` is infinite for points to pick, -1 for the others."""
+    picks = torch.zeros(len(xyz), count, dtype=torch.int64, device=xyz.device)
+    for step in range(1, count):
+        last = xyz.gather(1, picks[:, step - 1, None, None].expand(-1, -1, 3))
+        x, y, z = (xyz - last).square().unbind(-1)
+        distance = torch.minimum(distance, x + y + z)
+        # argmax may return any of several equal maxima; the first one is wanted
+        ties = distance == distance.amax(-1, keepdim=True)
+        picks[:, step] = ties.int().argmax(-1)
+    return picks
