@@ -21,7 +21,7 @@ from open_clip.pretrained import _PRETRAINED
 from open_clip.tokenizer import default_bpe
 from safetensors.torch import load_file, save_file
 
-from eval.ablate import recipe_folder
+from eval.ablation import recipe_folder
 from pipeline import prompts
 from pipeline.atomic import write_atomically
 from pipeline.config import Params
@@ -32,7 +32,7 @@ from pipeline.openclip import DIR_CONFIG, DIR_WEIGHTS, load_openclip
 from pipeline.shards import ShardIndex, read_index, write_index
 from pipeline.views import chains
 from stage1_extract.extraction import Extraction
-from stage1_extract.verify import verify
+from stage1_extract.proof import verify
 from stage2_train.assembly import assemble, recipe
 from stage2_train.logbook import Logbook
 from stage2_train.order import Cursor
