@@ -31,9 +31,10 @@ def make_clip(folder: Path, config: dict[str, Any] | None) -> Model:
     size = config["vision_cfg"].get("image_size", 224)
     described = {"model_cfg": config, "preprocess_cfg": {**CONSTANTS, "size": size}}
     (folder / DIR_CONFIG).write_text(json.dumps(described))
-    torch.manual_seed(0)
-    tensors = CLIP(**{name: config[name] for name in ("embed_dim", "vision_cfg", "text_cfg")})
-    save_file({k: v.contiguous() for k, v in tensors.state_dict().items()}, folder / DIR_WEIGHTS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = CLIP(**{name: config[name] for name in ("embed_dim", "vision_cfg", "text_cfg")})
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / DIR_WEIGHTS)
     return {"arch": f"local-dir:{folder}"}
 
 
@@ -54,8 +55,10 @@ def make_vitlens(root: Path, modality: str, fields: dict[str, Any] | None) -> Mo
 
 
 def _text(arch: SlipTextArch, dim: int) -> dict[str, Tensor]:
-    torch.manual_seed(0)
-    return {k: v for k, v in build_slip_text(arch, dim).state_dict().items() if k != "attn_mask"}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tensors = build_slip_text(arch, dim).state_dict()
+    return {name: tensor for name, tensor in tensors.items() if name != "attn_mask"}
 
 
 def _saved(

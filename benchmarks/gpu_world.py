@@ -110,8 +110,11 @@ TINY = Scale(
 
 def make_world(root: Path, scale: Scale) -> Params:
     """Write shards and weights below `root`; the params of a run over them."""
-    make_shards(root, scale)
-    teachers = make_teachers(root, scale)
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(mp_context=context) as pool:
+        made = {name: pool.map(partial(_files, name), range(scale.made)) for name in PAIRS}
+        teachers = make_teachers(root, scale)  # meanwhile
+        write_shards(root, scale, {name: list(files) for name, files in made.items()})
     weights = {"batch_size": scale.encoded, "precision": "bfloat16"}
     sections = {
         "seed": 0,
@@ -156,14 +159,10 @@ def make_teachers(root: Path, scale: Scale) -> dict[str, dict[str, Any]]:
     }
 
 
-def make_shards(root: Path, scale: Scale) -> None:
-    """Prepared shards of every source, made by all cores."""
+def write_shards(root: Path, scale: Scale, files: dict[str, list[Members]]) -> None:
+    """Prepared shards of every source, of its files in turn."""
     from pipeline.shards import FORMAT, ShardIndex, write_index, write_shard
 
-    context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(mp_context=context) as pool:
-        made = {name: pool.map(partial(_files, name), range(scale.made)) for name in PAIRS}
-        files = {name: list(found) for name, found in made.items()}
     for name, (modality, _) in PAIRS.items():
         folder, count = root / "shards" / name / "train", scale.samples[name]
         folder.mkdir(parents=True)
