@@ -10,7 +10,9 @@
 set -euo pipefail
 
 cores=$(nproc)
-threads() {  # of torch in a worker, which decodes with as many
+# So that a worker may start processes of its own; else it decodes alone, and slowly
+export DASK_DISTRIBUTED__WORKER__DAEMON=False
+threads() {  # of torch in a worker, which starts as many processes that decode
   export OMP_NUM_THREADS="$1" MKL_NUM_THREADS="$1"
 }
 case "$1" in

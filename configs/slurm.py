@@ -23,7 +23,10 @@ def main() -> None:
         job_cpu=8,
         memory="64 GB",
         job_extra_directives=["--gres=gpu:1"],
-        job_script_prologue=["export OMP_NUM_THREADS=8 MKL_NUM_THREADS=8"],
+        job_script_prologue=[
+            "export OMP_NUM_THREADS=8 MKL_NUM_THREADS=8",
+            "export DASK_DISTRIBUTED__WORKER__DAEMON=False",  # it may start processes that decode
+        ],
         worker_extra_args=["--resources", "GPU=1", "--memory-limit", "0"],
         scheduler_options={"dashboard_address": ":0"},
     ) as cluster:

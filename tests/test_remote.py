@@ -1,6 +1,7 @@
 """Shards and stores on S3: the bytes of local ones, resumed and read alike, also where it drops."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from s3fs import S3FileSystem
 from pipeline.errors import UserError
 from pipeline.places import place
 from pipeline.preparation import making, prepare, split
+from pipeline.rows import read_rows
 from pipeline.shards import read_index, read_shard
 from pipeline.store import FeatureStore
 from stage1_extract.extraction import Extraction
@@ -108,6 +110,14 @@ def test_a_connection_that_drops_in_mid_shard_is_taken_up_again(
     proxy.arm(after=info.bytes // 2)
     assert list(read_shard(folder, info)) == list(read_shard(local, info))
     assert proxy.drops == drops + 1
+
+
+def test_samples_are_sought_behind_a_url(remote: Path) -> None:
+    folder, local = place(f"{SHARDS}/objects/train"), remote / "shards" / "objects" / "train"
+    info = read_index(folder).shards[1]
+    assert read_rows(folder, info, [5, 0, 5]) == read_rows(local, info, [5, 0, 5])
+    with pytest.raises(UserError, match=r"^s3://made/shards/.*9.tar.idx: not found; run: "):
+        read_rows(folder, replace(info, name="9.tar"), [0])
 
 
 def test_a_plane_whose_connection_drops_is_read_right(

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -12,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pipeline.commands import params_file
 from pipeline.engine import worker
 from pipeline.engine.packed import unpacked
-from pipeline.engine.prefetch import Overdue, prefetched_map
+from pipeline.engine.prefetch import Lost, Overdue, prefetched_map
 from pipeline.errors import UserError
 from pipeline.interruption import deaf_children
 
@@ -23,7 +22,7 @@ PATIENCE = 1800.0
 
 
 class Workers(Generic[Task, Result]):
-    """Processes that map one function over tasks; they start with the first map.
+    """Processes that map one function over tasks; they import what they need from now on.
 
     Args:
         function: of a task; it goes to each process once. Tasks and results are plain data,
@@ -36,6 +35,8 @@ class Workers(Generic[Task, Result]):
         self._function, self._count, self._mend = function, count, mend
         self._context = _Context()
         self._pool: ProcessPoolExecutor | None = None
+        if count:
+            self._started()
 
     def map(self, tasks: Iterable[Task], ahead: int) -> Generator[Result]:
         """The function's results in the order of the tasks, of which `ahead` are under way, and
@@ -54,10 +55,10 @@ class Workers(Generic[Task, Result]):
             with closing(results):
                 for result in results:
                     yield unpacked(result)
-        except BrokenProcessPool:
+        except Lost as error:
             raise UserError(
-                f"a worker process died (exit code {self._buried()}); was memory or /dev/shm "
-                f"full? {self._mend}"
+                f"a worker process died (exit code {self._buried()}) at {error} or a task behind "
+                f"it; was memory or /dev/shm full? {self._mend}"
             ) from None
         except Overdue as error:
             raise UserError(

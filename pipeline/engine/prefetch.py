@@ -2,12 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class Lost(Exception):
+    """The executor broke before this item, whose text this is, was done."""
 
 
 class Overdue(Exception):
@@ -28,6 +32,7 @@ def prefetched_map(
 
     Raises:
         Overdue: an item was waited for longer than `patience` seconds.
+        Lost: a process of the executor died; those of the items before are done.
     """
     submitted = _submitted(executor, function, items)
     pending = deque(islice(submitted, max(1, ahead)))
@@ -41,6 +46,8 @@ def prefetched_map(
 def _in_time(item: Item | None, future: Future[Result], patience: float | None) -> Result:
     try:
         return future.result(patience)
+    except BrokenExecutor:
+        raise Lost(str(item)) from None
     except TimeoutError:
         if future.done():
             raise

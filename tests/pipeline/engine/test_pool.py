@@ -47,7 +47,7 @@ def test_an_error_of_the_function_comes_at_its_tasks_turn(count: int) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGBUS, -7)])
 def test_a_process_that_dies_is_one_line(number: int, code: int) -> None:
     """The kernel kills by SIGKILL where memory is full, by SIGBUS where /dev/shm is."""
-    line = rf"^a worker process died \(exit code {code}\); was memory or /dev/shm full\? Run again$"
+    line = rf"^a worker process died \(exit code {code}\) at \d+ or a .* /dev/shm full\? Run again$"
     with Workers(ended_by, 2, "Run again") as workers, pytest.raises(UserError, match=line):
         list(workers.map([0, 0, number, 0, 0, 0, 0], 1))
 
