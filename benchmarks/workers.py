@@ -8,6 +8,7 @@ samples/s of one and of two workers, and their ratio; the machine must have two 
 else to do. Then four workers extract too, and all stores are compared byte by byte.
 """
 
+import argparse
 import os
 import tempfile
 import time
@@ -30,6 +31,11 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 def main() -> None:
     """Measure, and print."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.workers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     os.environ.update(ONE_THREAD)  # the workers' too: it goes before what their nanny would set
     with tempfile.TemporaryDirectory() as folder:
         params = prepared(Path(folder), TARS)

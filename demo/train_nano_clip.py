@@ -9,6 +9,7 @@ batch are positives of each other. The vision tower starts from the mimetic init
 scores are zero-shot on held-out objects, computed once.
 """
 
+import argparse
 import gzip
 import json
 import time
@@ -68,6 +69,11 @@ STORED_SIDE = 96
 
 def main() -> None:
     """Train, write and score the nano CLIP."""
+    argparse.ArgumentParser(
+        prog="python -m demo.train_nano_clip",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     write_vocabulary(OUT / "bpe.txt.gz")
     model = train(OUT / "train.log")

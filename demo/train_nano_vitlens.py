@@ -10,6 +10,7 @@ token; the augmentation is the modality's chain of pipeline/views. The scores ar
 held-out objects and held-out pitches, computed once.
 """
 
+import argparse
 import json
 import time
 from dataclasses import dataclass
@@ -102,6 +103,11 @@ LENSES = (
 
 def main() -> None:
     """Train both lenses, write one file, score both through the loader that users have."""
+    argparse.ArgumentParser(
+        prog="python -m demo.train_nano_vitlens",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     clip = load_clip()
     (OUT / "train.log").write_text("")
