@@ -12,8 +12,8 @@ from pipeline.config import Params
 from pipeline.device import default_device
 from pipeline.samples import decode_member
 from pipeline.shards import read_shard
-from stage1_extract.extraction import Extraction
 from stage1_extract.configured_teacher import teacher_of
+from stage1_extract.extraction import Extraction
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.shared_views import Sample, teacher_inputs
 from stage1_extract.teachers import load_teacher
