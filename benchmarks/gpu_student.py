@@ -73,7 +73,7 @@ def fed(table: Table, trainer: Trainer, feed: Iterator[Fed]) -> list[Fed]:
     """Measure the loader alone; its first batches."""
     config, started = trainer.config, time.monotonic()
     resident = [next(feed)]
-    table.line(f"feed, {config.loader_threads} loaders: first batch after",
+    table.line(f"feed, {config.loader_workers} loaders: first batch after",
                time.monotonic() - started, "s")  # fmt: skip
     started, count = time.monotonic(), 0
     while count < RESIDENT or (time.monotonic() - started < FEED_SECONDS and count < MOST_STEPS):

@@ -139,7 +139,7 @@ def make_world(root: Path, scale: Scale) -> Params:
             "out": str(root / "run"), "batch_size": scale.batch, "warmup_steps": 10,
             "teachers": [f"{teacher}-{name}" for name, (_, teacher) in PAIRS.items()],
             "sources": {"images": 4, "clouds": 2, "depths": 1, "sounds": 5, "clips": 4},
-            "loader_threads": scale.loaders,
+            "loader_workers": scale.loaders,
         },
     }  # fmt: skip
     return msgspec.convert({**sections, "benchmarks": {}}, Params)
