@@ -2,12 +2,12 @@
 
     python -m benchmarks.prepare
 
-First, views of one core from bytes, before and after a source's options: 10 s of 340 x 256 H.264
+First, decoding and views of one core from bytes, before and after a source's options: 10 s of H.264
 with FFmpeg's default keyframes (8 frames at stride 8), 10 s of 44.1 kHz FLAC, a 1000 x 750 JPEG;
-and depth maps as PNGs that are packed less. Time is this process's own on one thread, rounds of
-both sides alternate, and the best of each counts. Then conversion beside plainly tarring the same
-files, and two dask workers over one (wall time; the machine needs two idle cores), whose tars are
-compared with those of one process.
+and depth maps as PNGs that are packed less. Rounds of both sides alternate, and the best of each
+counts. Then conversion beside plainly tarring the same files. All that is this process's own time
+on one thread, so that other programs do not count; two dask workers over one, whose tars are
+compared with those of one process, are wall time, and take two idle cores.
 """
 
 import io
@@ -28,6 +28,7 @@ from rich.table import Table
 from benchmarks import view_members
 from pipeline.blas import one_blas_thread
 from pipeline.config import Params, SourceConfig, ViewsConfig, load_params
+from pipeline.config.data import Modality
 from pipeline.errors import exit_on_user_error
 from pipeline.preparation import prepare, read_raw
 from pipeline.preparation.making import Makers, in_this_process, in_workers
@@ -40,19 +41,31 @@ from pipeline.workers.job import Job
 from pipeline.workers.pool import WorkerPool
 
 Sample = dict[str, bytes]
-ROUNDS = 5
-VIEWS = 40
-"""Of a round."""
-OPTIONS: dict[str, dict[str, int]] = {
+ROUNDS = 3
+SECONDS = 0.5
+"""Of one side in a round, and at least eight samples."""
+SAMPLES: dict[str, tuple[Modality, Callable[[], Sample]]] = {
+    "video, 340 x 256": ("video", partial(view_members.clip, 250, (340, 256))),
+    "video, 1280 x 720": ("video", partial(view_members.clip, 250, (1280, 720))),
+    "audio": ("audio", lambda: {"audio.flac": view_members.sound()}),
+    "image": ("image", lambda: {"image.jpg": view_members.jpeg(1000, 750)}),
+}
+"""Kind -> modality, and what makes one."""
+OPTIONS: dict[Modality, dict[str, int]] = {
     "video": {"short_side": 256, "keyframe_every": 8},
     "audio": {"sample_rate": 16000},
     "image": {"short_side": 256},
 }
-TO_REACH = {"video": "2.5", "audio": "4", "image": ""}
-COPIES = {"video": 48, "audio": 96}
+TO_REACH = {"video, 340 x 256": "2.5", "audio": "4"}
+COPIES: dict[Modality, int] = {"video": 16, "audio": 64}
 """Samples of a conversion."""
 SOURCES = {"video": "turntables", "audio": "sounds"}
 """Of params.yaml, with converters that read what is made here."""
+PACKED = {
+    "video": ("video, 340 x 256", "objects", "clips", "mp4"),
+    "audio": ("audio", "sounds", "sounds", "ogg"),
+}
+"""Kind of sample, and where the embedded pack has such: its lines, its zip, the files' suffix."""
 
 
 def main() -> None:
@@ -66,33 +79,26 @@ def main() -> None:
         console.print(conversion_table(Path(folder)))
 
 
-def source(modality: str) -> SourceConfig:
+def source(modality: Modality) -> SourceConfig:
     """A source with the options that are measured."""
     return SourceConfig(modality=modality, converter="made", raw="made", **OPTIONS[modality])
 
 
-def sample(modality: str) -> Sample:
-    """A made sample."""
-    if modality == "video":
-        return view_members.clip(keyframes=250, size=(340, 256))
-    if modality == "audio":
-        return {"audio.flac": view_members.sound()}
-    return {"image.jpg": view_members.jpeg(1000, 750)}
-
-
 def view_table() -> Table:
-    """Views per second of samples as they come and as they are stored."""
-    table = Table(title="views/s on one core, from bytes")
-    for column in ("modality", "as it comes", "stored", "ratio", "to reach", "bytes"):
-        table.add_column(column, justify="left" if column == "modality" else "right")
-    for modality in OPTIONS:
-        before = sample(modality)
+    """Per second: samples decoded for a view, and views, as they come and as they are stored."""
+    table = Table(title="per second on one core, from bytes")
+    for column in ("", "decoded", "stored", "ratio", "views", "stored", "ratio", "goal", "bytes"):
+        table.add_column(column, justify="right" if column else "left")
+    for kind, (modality, make) in SAMPLES.items():
+        before = make()
         after = transcoded(before, source(modality))
         maker = ViewMaker(chain_for(modality, modality), 0, ViewsConfig())
-        slow, fast = race([partial(views, maker, each) for each in (before, after)], VIEWS)
+        cells = [kind]
+        for work in (_decode, _view):
+            slow, fast = race([partial(work, maker, each) for each in (before, after)])
+            cells += [f"{slow:.1f}", f"{fast:.1f}", f"{fast / slow:.2f}"]
         size = f"{sum(map(len, after.values())) / sum(map(len, before.values())):.2f}"
-        rates = f"{slow:.1f}", f"{fast:.1f}", f"{fast / slow:.2f}"
-        table.add_row(modality, *rates, TO_REACH[modality], size)
+        table.add_row(*cells, TO_REACH.get(kind, ""), size)
     return table
 
 
@@ -105,7 +111,7 @@ def depth_table() -> Table:
         table.add_column(column, justify="right")
     levels = (6, 1, 0)
     packed = [{**members, "depth.png": _png(pixels, level)} for level in levels]
-    rates = race([partial(_decode_depth, each) for each in packed], VIEWS)
+    rates = race([partial(_decode_depth, each) for each in packed])
     for level, rate, each in zip(levels, rates, packed):
         table.add_row(str(level), f"{rate:.1f}", f"{len(each['depth.png']):,}")
     return table
@@ -122,9 +128,12 @@ def conversion_table(folder: Path) -> Table:
         plain = _params(folder, modality, {})
         stored = _params(folder, modality, OPTIONS[modality])
         rates = [
-            copies / seconds(partial(plain_tar, raw, plain, modality)),
-            copies / seconds(partial(_convert, plain, modality, raw, in_this_process)),
-            copies / seconds(partial(_convert, stored, modality, raw, in_this_process)),
+            copies / seconds(run, time.process_time)
+            for run in (
+                partial(plain_tar, raw, plain, modality),
+                partial(_convert, plain, modality, raw, in_this_process),
+                partial(_convert, stored, modality, raw, in_this_process),
+            )
         ]
         before = _tars(stored, modality)
         rates += [copies / _worker_seconds(stored, modality, raw, count) for count in (1, 2)]
@@ -134,39 +143,48 @@ def conversion_table(folder: Path) -> Table:
     return table
 
 
-def views(maker: ViewMaker, members: Sample, number: int) -> None:
-    """Decode a sample, and make one view of it."""
+def _view(maker: ViewMaker, members: Sample, number: int) -> None:
     decoded = decode_member(members, maker.chain.member)
     for view in maker.views(decoded, f"key-{number}", range(1)):
         assert view.array is not None
 
 
-def race(sides: list[Callable[[int], None]], count: int) -> list[float]:
-    """Runs per processor second of each side, from its best round."""
+def _decode(maker: ViewMaker, members: Sample, number: int) -> None:
+    """What a view decodes, by the code of its chain; the same draw as `_view`'s."""
+    decoded = decode_member(members, maker.chain.member)
+    maker.chain.gather(decoded, [maker.params(f"key-{number}", 0)], maker.sizes)
+
+
+def race(sides: list[Callable[[int], None]]) -> list[float]:
+    """Runs per processor second of each side, from its best round; the numbers of a round are
+    the same for all."""
+    once = [seconds(partial(side, 0), time.process_time) for side in sides]
+    count = max(8, int(SECONDS / max(once)))
     best = [float("inf")] * len(sides)
     for _ in range(ROUNDS):
         for place, side in enumerate(sides):
-            start = time.process_time()
-            for number in range(count):
-                side(number)
-            best[place] = min(best[place], time.process_time() - start)
+            spent = seconds(partial(_repeat, side, count), time.process_time)
+            best[place] = min(best[place], spent)
     return [count / each for each in best]
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Wall seconds."""
-    start = time.perf_counter()
+def _repeat(side: Callable[[int], None], count: int) -> None:
+    for number in range(count):
+        side(number)
+
+
+def seconds(run: Callable[[], object], clock: Callable[[], float]) -> float:
+    """Of one run, by a clock."""
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def made_raw(raw: Path, modality: str, copies: int) -> Path:
     """The embedded pack's layout, with one sample over and over under many keys."""
     raw.mkdir()
-    (member,) = sample(modality).values()
-    part, zipped, suffix = (
-        ("objects", "clips", "mp4") if modality == "video" else ("sounds", "sounds", "ogg")
-    )
+    kind, part, zipped, suffix = PACKED[modality]
+    (member,) = SAMPLES[kind][1]().values()
     with zipfile.ZipFile(raw / f"{zipped}.zip", "w") as file:
         for number in range(copies):
             file.writestr(f"{number:04d}.{suffix}", member)
@@ -207,7 +225,7 @@ def _worker_seconds(params: Params, modality: str, raw: Path, count: int) -> flo
         makers = partial(in_workers, WorkerPool(client, Job(params)))
         run = partial(_convert, params, modality, raw, makers)
         run()
-        return seconds(run)
+        return seconds(run, time.perf_counter)
 
 
 def _tars(params: Params, modality: str) -> dict[str, bytes]:
