@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import time
 from itertools import islice
@@ -26,6 +27,11 @@ START = Progress(step=0, cursors={})
 
 def loaders() -> list[psutil.Process]:
     return [psutil.Process(child.pid) for child in multiprocessing.active_children()]
+
+
+def ignores(process: psutil.Process, number: int) -> bool:
+    [line] = re.findall(r"SigIgn:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
+    return bool(int(line, 16) >> (number - 1) & 1)
 
 
 def first_batches(world: Path, workers: int) -> list[Fed]:
@@ -75,6 +81,8 @@ def test_it_does_not_heed_signals_that_reach_the_whole_group(cached_world: Path)
     with Trainer(params_of(cached_world)).feed(START) as feed:
         next(feed)
         for loader in loaders():
+            while not ignores(loader, signal.SIGTERM):  # it starts yet
+                time.sleep(0.05)
             loader.send_signal(signal.SIGTERM)
             loader.send_signal(signal.SIGINT)
         assert len(list(islice(feed, 4))) == 4
