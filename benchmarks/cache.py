@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cache_peers import PEERS, Batches, Format, batches
-from pipeline.shards import ShardIndex, ShardInfo, read_shard, write_shard
+from pipeline.shards import FORMAT, ShardIndex, ShardInfo, read_shard, write_shard
 from pipeline.store import FeatureStore, Provenance, ShardFeatures, StoreWriter
 from pipeline.store.codec import decode, encode
 from pipeline.store.layout import FEATURES, SCALE
@@ -243,7 +243,7 @@ def made_index(tars: int, rows: int, infos: Sequence[ShardInfo] | None = None) -
     """An index of image tars; without `infos` of tars that are nowhere."""
     made = [ShardInfo(name=f"{n:06}.tar", count=rows, bytes=0, xxh3="0") for n in range(tars)]
     return ShardIndex(
-        format=1, dataset="made", split="train", modality="image", classes=[], captions=[],
+        format=FORMAT, dataset="made", split="train", modality="image", classes=[], captions=[],
         licence="", recipe={}, samples_per_shard=rows, shards=list(infos or made),
     )  # fmt: skip
 

@@ -17,6 +17,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,8 @@ def main() -> None:
 def measure_all(table: Table, scale: Scale, root: Path) -> None:
     """All parts, those first that the others are compared with."""
     from benchmarks import gpu_student, gpu_teachers
+    from stage1_extract.extractor import Extractor
+    from stage1_extract.shared_views import most_workers
 
     on_gpu = default_device() == "cuda"
     machine = torch.cuda.get_device_name() if on_gpu else "CPU"
@@ -105,9 +109,10 @@ def measure_all(table: Table, scale: Scale, root: Path) -> None:
     started = time.monotonic()
     params: Params = make_world(root, scale)
     table.line("world made in", time.monotonic() - started, "s")
-    for name in params.extract:
-        needs = 40 if on_gpu else 10
-        table.part(name, needs, lambda: gpu_teachers.measure(table, params, name, cores))  # noqa: B023
+    with closing(Extractor(params, most_workers())) as extractor:
+        for name in params.extract:
+            needs, args = 40 if on_gpu else 10, (table, extractor, params, name, cores)
+            table.part(name, needs, partial(gpu_teachers.measure, *args))
     gpu_student.measure(table, params, product[0] if product else 0.0)
 
 

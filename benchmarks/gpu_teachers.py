@@ -12,14 +12,15 @@ from pipeline.config import Params
 from pipeline.device import default_device
 from pipeline.samples import decode_member
 from pipeline.shards import read_shard
-from stage1_extract.configured_teacher import teacher_of
+from pipeline.store.marker import drop_markers
+from stage1_extract.client import extract
 from stage1_extract.extraction import Extraction
+from stage1_extract.extractor import Extractor
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.shared_views import (
     SeenSample,
     TarRows,
     ViewsTask,
-    most_workers,
     seen_samples,
     teacher_inputs,
     wanted,
@@ -31,26 +32,31 @@ COMPARED = 4
 ONE_CORE_SECONDS = 3.0
 
 
-def measure(table: Table, params: Params, name: str, cores: int) -> None:
+def measure(table: Table, extractor: Extractor, params: Params, name: str, cores: int) -> None:
     """One extraction: its teacher alone, from scratch into the store, and beside the CPU."""
-    pair = params.extract[name]
-    teacher = teacher_of(params, pair.teacher, pair.source)
-    extraction = Extraction(params, name, teacher)
+    extraction = extractor.extraction(name)
     bare = bare_rate(extraction)
     core = one_core_rate(extraction)
     started = time.monotonic()
-    with _Paced(name) as progress:
-        extraction.run(progress, most_workers())
+    staged_rate(extractor, params, name)
     whole = extraction.index.samples / (time.monotonic() - started)
-    staged = progress.pace()
+    drop_markers(extraction.path, set())
+    staged = staged_rate(extractor, params, name)
     table.line(f"{name}: bare forward", bare, "samples/s")
     table.line("  views made by one core", core, "samples/s")
-    table.line("  stage 1, the start of its processes included", whole, "samples/s")
-    table.line("  stage 1 from its first batch on", staged, "samples/s")
+    table.line("  stage 1, first run", whole, "samples/s")
+    table.line("  stage 1, with its processes there", staged, "samples/s")
     table.line("  over min(bare forward, cores x one core)", staged / min(bare, cores * core))
     apart, cosine = difference_from_cpu(params, extraction)
     table.line("  features from the CPU's in fp32, largest over the norm", apart)
     table.line("  least cosine to the CPU's", f"{cosine:.7f}")
+
+
+def staged_rate(extractor: Extractor, params: Params, name: str) -> float:
+    """Samples a second from the first batch on, into an empty store."""
+    with _Paced(name) as progress:
+        extract(params, [name], extractor, progress)
+    return progress.pace()
 
 
 class _Paced(ExtractionProgress):

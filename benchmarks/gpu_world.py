@@ -110,7 +110,7 @@ TINY = Scale(
 
 def make_world(root: Path, scale: Scale) -> Params:
     """Write shards and weights below `root`; the params of a run over them."""
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
         made = {name: pool.map(partial(_files, name), range(scale.made)) for name in PAIRS}
         teachers = make_teachers(root, scale)  # meanwhile

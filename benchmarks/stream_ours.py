@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,14 +11,15 @@ import torch
 
 from benchmarks.cache import made_index, provenance
 from benchmarks.stream_peers import BATCH, Batch, Sample
+from pipeline import rows
 from pipeline.config import ViewsConfig, load_params
 from pipeline.samples import decode_member
-from pipeline.shards import ShardInfo, read_shard, write_index, write_shard
+from pipeline.shards import ShardInfo, write_index, write_shard
 from pipeline.store import FeatureStore, ShardFeatures, StoreWriter
 from pipeline.views import Chain, ViewMaker, chain_for
 from pipeline.views.digest import key_digest
 from stage2_train import stream
-from stage2_train.order import Cursor, Share
+from stage2_train.order import Cursor, spread
 from stage2_train.targets import TeacherTargets
 from stage2_train.texts import TextTable
 
@@ -64,45 +63,40 @@ class Ours:
 
     def batches(self, folder: Path, skip: int = 0) -> Iterator[Batch]:
         """One pass, from sample `skip` on."""
-        with ThreadPoolExecutor(1) as threads, patch.object(stream, "decode_member", self._decoded):
-            source, taken = self._stream(folder, threads, Share((BATCH,))), skip
-            source.cursor = Cursor(position=skip)
-            try:
-                while taken < source._order.samples:
-                    batch = source.take()
-                    taken += len(batch.text)
-                    yield batch.inputs[0], batch.targets["made"]
-            finally:
-                threads.shutdown(cancel_futures=True)
+        with patch.object(stream, "decode_member", self._decoded):
+            source = self._stream(folder)
+            for first in range(skip, source.order.samples, BATCH):
+                numbers = range(min(BATCH, source.order.samples - first))
+                batch = source(stream.Draw(SOURCE, Cursor(position=first), numbers))
+                yield batch.inputs[0], batch.targets["made"]
 
     def read_bytes(self, folder: Path, ranks: int) -> int:
         """Bytes of the tars that all ranks together read in one pass."""
-        count = 0
+        count, read = 0, rows._read
 
-        def counted(*shard: object) -> Iterator[tuple[str, dict[str, bytes]]]:
+        def counted(path: Path, spans: Sequence[tuple[int, int]], size: int) -> list[bytes]:
             nonlocal count
-            count += shard[1].bytes  # type: ignore[attr-defined]
-            return read_shard(*shard)  # type: ignore[arg-type]
+            found = read(path, spans, size)
+            count += sum(map(len, found))
+            return found
 
-        share = Share((BATCH // ranks,) * ranks)
-        with ThreadPoolExecutor(1) as threads, patch.object(stream, "read_shard", counted):
+        share = spread({SOURCE: BATCH}, ranks)[SOURCE]
+        with patch.object(rows, "_read", counted):
             for rank in range(ranks):
-                source = self._stream(folder, threads, share, rank)
-                mine = source._order.samples // ranks
-                for _ in islice(source._tasks(), mine):
-                    pass
+                source = self._stream(folder)
+                for first in range(0, source.order.samples, BATCH):
+                    slots = source.order.slots(Cursor(position=first), share.numbers(rank))
+                    list(source._tasks(slots))
         return count
 
-    def _stream(
-        self, folder: Path, threads: ThreadPoolExecutor, share: Share, rank: int = 0
-    ) -> stream.SourceStream:
+    def _stream(self, folder: Path) -> stream.SourceStream:
         """Today's way to a source's mini-batches."""
         params = replace(load_params("params.yaml"), shards=str(folder))
         index = stream.read_index(folder / SOURCE / "train")
         store = FeatureStore(folder / "made.zarr", index)
         targets = [TeacherTargets("made", {"name": "made"}, store, self.maker)]
         texts = TextTable(torch.zeros(1, 1), {SOURCE: 0}, {SOURCE: 1}, {})
-        made = stream.SourceStream(params, SOURCE, targets, texts, threads, share, rank)
+        made = stream.SourceStream(params, SOURCE, targets, texts)
         made._maker = self.maker
         return made
 

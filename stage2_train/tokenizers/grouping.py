@@ -67,11 +67,22 @@ def _check_count(found: int, groups: int, group_size: int) -> None:
 def _group_on_device(xyz: Tensor, groups: int, group_size: int) -> tuple[Tensor, Tensor]:
     every = torch.ones(xyz.shape[:2], dtype=torch.bool, device=xyz.device)
     centres = _take(xyz, farthest_points(xyz, every, groups))
-    # Differences, not the expanded form: its cancellation would reorder close neighbours.
-    distances = torch.cdist(centres, xyz, compute_mode="donot_use_mm_for_euclid_dist")
-    nearest = distances.topk(group_size, largest=False, sorted=False).indices
+    nearest = _squared_distances(centres, xyz).topk(group_size, largest=False, sorted=False).indices
     neighbours = _take(xyz, nearest.flatten(1)).view(*nearest.shape, 3)
     return neighbours - centres[:, :, None], centres
+
+
+def _squared_distances(centres: Tensor, xyz: Tensor) -> Tensor:
+    """[B, G, N] of [B, G, 3] and [B, N, 3], coordinate by coordinate.
+
+    Of differences, not in the expanded form, whose cancellation would reorder close neighbours;
+    `torch.cdist` without products takes ten times as long on a GPU.
+    """
+    total = torch.zeros(*centres.shape[:2], xyz.shape[1], device=xyz.device)
+    for axis in range(3):
+        apart = centres[:, :, None, axis] - xyz[:, None, :, axis]
+        total += apart.square_()
+    return total
 
 
 def _take(xyz: Tensor, indices: Tensor) -> Tensor:
