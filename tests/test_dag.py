@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).parents[1]
 CODE = ("pipeline", "stage1_extract", "stage2_train", "eval")
-FILES = ("dvc.yaml", ".dvcignore", ".gitignore")
+FILES = ("constraints.txt", "dvc.yaml", ".dvcignore", ".gitignore")
 SMALL = {
     "objects": (24, ("points", "renders", "depths", "clips")),
     "pictures": (12, ("pictures",)),
