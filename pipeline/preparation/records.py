@@ -12,7 +12,7 @@ import msgspec
 from pipeline.atomic import write_atomically
 from pipeline.places import is_remote, make_folder, remove
 from pipeline.preparation.shard_task import ShardDone, ShardTask
-from pipeline.shards import ShardInfo, file_hash
+from pipeline.shards import ROWS, ShardInfo, file_hash
 
 RECORDS = "finished"
 
@@ -60,8 +60,10 @@ class Records:
 
 
 def _is_whole(folder: Path, shard: ShardInfo) -> bool:
-    """Whether a tar has its content; behind a URL, where objects are put whole, its size."""
-    path = folder / shard.name
-    if not path.is_file() or path.stat().st_size != shard.bytes:
+    """Whether a tar and its rows have their content; behind a URL, where objects are put whole,
+    whether they are there, the tar with its size."""
+    path, rows = folder / shard.name, folder / (shard.name + ROWS)
+    if not (path.is_file() and rows.is_file()) or path.stat().st_size != shard.bytes:
         return False
-    return is_remote(path) or file_hash(path) == shard.xxh3
+    whole = (shard.xxh3, shard.rows_xxh3)
+    return is_remote(path) or (file_hash(path), file_hash(rows)) == whole

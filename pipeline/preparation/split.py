@@ -16,7 +16,7 @@ from pipeline.preparation.progress import ConversionProgress
 from pipeline.preparation.records import Records
 from pipeline.preparation.rejections import refusal, too_many, write_rejected
 from pipeline.preparation.shard_task import Contents, ShardDone, ShardTask, contents
-from pipeline.shards import FORMAT, INDEX, ShardIndex, write_index
+from pipeline.shards import FORMAT, INDEX, ROWS, ShardIndex, write_index
 
 
 def prepare(
@@ -104,12 +104,12 @@ def _index(
 
 
 def _finish(folder: Path, index: ShardIndex, records: Records) -> None:
-    """Write the index, and leave beside it what it names and no other tar."""
+    """Write the index, and leave beside it the tars that it names, their rows, and no others."""
     with filled(folder) as local:
         write_index(local, index)
-    named = {shard.name for shard in index.shards}
+    named = {shard.name + ending for shard in index.shards for ending in ("", ROWS)}
     for file in folder.iterdir():
-        if file.suffix in (".tar", ".partial") and file.name not in named:
+        if file.suffix in (".tar", ROWS, ".partial") and file.name not in named:
             file.unlink()
     records.remove()
 

@@ -39,7 +39,7 @@ def test_a_rejected_sample_leaves_its_tar_short_and_the_others_as_they_were(root
     spoil(root, gone)
     after = keys(root, prepared(root))
     assert after == {name: [key for key in kept if key != gone] for name, kept in before.items()}
-    others = set(files) - {"000001.tar", "index.json", "rejected.jsonl"}
+    others = set(files) - {"000001.tar", "000001.tar.idx", "index.json", "rejected.jsonl"}
     assert {name: tree(root / SPLIT)[name] for name in others} == {n: files[n] for n in others}
 
 
