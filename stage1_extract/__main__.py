@@ -13,7 +13,7 @@ says beforehand what it takes.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ def main() -> None:
     title = ", ".join(names)
     with (
         keeping("finished tars are kept"),
-        _teachers(params, arguments.workers, arguments.scheduler) as teachers,
+        _teachers(params, names, arguments.workers, arguments.scheduler) as teachers,
         ExtractionProgress(title) as progress,
     ):
         extract(params, names, teachers, progress)
@@ -74,14 +74,16 @@ def teacher_table() -> Table:
 
 
 @contextmanager
-def _teachers(params: Params, workers: int | None, scheduler: str | None) -> Iterator["Teachers"]:
+def _teachers(
+    params: Params, names: Sequence[str], workers: int | None, scheduler: str | None
+) -> Iterator["Teachers"]:
     """The teachers in this process, in workers that are started here, or in those of a cluster."""
     if workers is None and scheduler is None:
         with importing():
             from stage1_extract.extractor import Extractor
-            from stage1_extract.shared_views import most_workers
+            from stage1_extract.shared_views import workers_for
 
-        with closing(Extractor(params, most_workers())) as extractor:
+        with closing(Extractor(params, workers_for(params, names))) as extractor:
             yield extractor
         return
     # Dask takes seconds to import, and a run in this process has no use for it

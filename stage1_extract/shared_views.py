@@ -8,15 +8,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pipeline.config import Params
 from pipeline.engine import Workers
+from pipeline.places import place
 from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member
-from pipeline.shards import ShardInfo
+from pipeline.shards import ShardInfo, read_index
 from pipeline.views import View, ViewMaker
 from pipeline.views.digest import params_digest
 from stage1_extract.forward_pass import ForwardPass
 
 MOST_WORKERS = 16
+FEW_VIEWS = 1024
 Wanted = tuple[ViewMaker, range]
 """A chain, and the numbers of the views that are to be made by it."""
 
@@ -77,6 +80,15 @@ def most_workers() -> int:
     if multiprocessing.current_process().daemon:
         return 0
     return min(torch.get_num_threads(), MOST_WORKERS)
+
+
+def workers_for(params: Params, names: Sequence[str]) -> int:
+    """As many as a run of some extractions is to have: none where one process has made all views
+    before others have started, which takes them seconds."""
+    sources = {params.extract[name].source for name in names}
+    folders = [place(params.shards) / source / "train" for source in sources]
+    samples = sum(read_index(folder).samples for folder in folders)
+    return most_workers() if samples * params.views.count >= FEW_VIEWS else 0
 
 
 def wanted(passes: Sequence[ForwardPass]) -> tuple[Wanted, ...]:
