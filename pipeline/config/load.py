@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import math
 import re
+import sys
 import typing
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -19,6 +20,8 @@ from pipeline.errors import UserError
 from pipeline.small_files import read_small
 
 _NO_NAME = re.compile("[\x00\ud800-\udfff]")
+_RENAMED = (("train", "loader_threads", "loader_workers"),)
+"""(section, former name, present name)."""
 _MEND = "name a params file with --params FILE"
 
 
@@ -39,6 +42,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         raise
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
+    _rename(path, raw)
     for problem in chain(_unusable(raw, ""), _undeclared(Params, raw, "")):
         raise UserError(f"{path}: {problem}")
     try:
@@ -47,6 +51,15 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         raise UserError(f"{path}: {error}") from None
     use_params_file(str(path))
     return params
+
+
+def _rename(path: Path, raw: Any) -> None:
+    """Take settings of earlier releases under their present names, and say so."""
+    for section, former, present in _RENAMED:
+        settings = raw.get(section) if isinstance(raw, dict) else None
+        if isinstance(settings, dict) and former in settings and present not in settings:
+            settings[present] = settings.pop(former)
+            print(f"{path}: {section}.{former} is now {section}.{present}", file=sys.stderr)
 
 
 def _undeclared(declared: Any, value: Any, where: str) -> Iterator[str]:

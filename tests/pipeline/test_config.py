@@ -191,3 +191,13 @@ def test_recommended_commands_carry_the_params_file_that_was_named(tmp_path: Pat
     load_params(named)
     assert commands.prepare_command("web").endswith(f"--source web --params {named}")
     assert commands.repair_command("ulip", "web").endswith(f"--params {named} --repair")
+
+
+def test_a_setting_of_an_earlier_release_is_taken_under_its_present_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = tmp_path / "mine.yaml"
+    text = (ROOT / "params.yaml").read_text()
+    named.write_text(text.replace("loader_workers: 1", "loader_threads: 3"))
+    assert load_params(named).train.loader_workers == 3
+    assert "train.loader_threads is now train.loader_workers" in capsys.readouterr().err
