@@ -22,6 +22,7 @@ from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
 from pipeline.interruption import keeping
 from pipeline.unknown_name import unknown_name
+from pipeline.workers.arguments import add_worker_arguments
 
 if TYPE_CHECKING:
     from pipeline.preparation.making import Makers
@@ -72,17 +73,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--source", required=True, help="name under `sources` in the params file")
     parser.add_argument("--raw", help="folder of the raw download, instead of the params file's")
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=_count, help="processes; default: this one alone")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster")
+    add_worker_arguments(parser)
     return parser.parse_args()
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, found {count}")
-    return count
 
 
 if __name__ == "__main__":

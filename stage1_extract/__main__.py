@@ -23,6 +23,7 @@ from rich.table import Table
 from pipeline.config import Params, load_params
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.interruption import importing, keeping
+from pipeline.workers.arguments import add_worker_arguments
 from stage1_extract.pairs import select_extractions
 
 if TYPE_CHECKING:
@@ -104,19 +105,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--teacher", nargs="+", help="names under `teachers`")
     parser.add_argument("--source", nargs="+", help="names under `sources`; default: all paired")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=_count, help="processes; default: this one alone")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster")
+    add_worker_arguments(parser)
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
     parser.add_argument("--list", action="store_true", help="every teacher there is, and stop")
     return parser.parse_args()
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, found {count}")
-    return count
 
 
 if __name__ == "__main__":

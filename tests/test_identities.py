@@ -220,11 +220,6 @@ def test_stage_2_refuses_what_was_made_of_something_else(
         assemble(change(world, params_of(world), monkeypatch), torch.device("cpu"), 1)
 
 
-def trained_clip_weights(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
-    change_tensor(root / "clip")
-    return params
-
-
 def trained_clip_config(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
     change_config(root / "clip", "preprocess_cfg", mean=[0.4] * 3)
     return params
@@ -248,7 +243,7 @@ def tar_hashes(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
 
 
 ANOTHER_TRAINING = (
-    trained_clip_weights, trained_clip_config, captions, settings, template_texts, class_names,
+    teacher_weights, trained_clip_config, captions, settings, template_texts, class_names,
     seed, tar_hashes,
 )  # fmt: skip
 
