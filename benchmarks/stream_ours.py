@@ -29,7 +29,7 @@ UNDECODED = Chain(
     member="image",
     stream="",
     description="the member's own bytes",
-    sample=_CROP.sample,
+    sample=lambda rng, sizes: _CROP.evaluation,
     evaluation=_CROP.evaluation,
     apply=lambda data, params, sizes: data,
     sizes=(),
@@ -45,6 +45,7 @@ class Ours:
 
     def __post_init__(self) -> None:
         self.maker = ViewMaker(_CROP if self.decodes else UNDECODED, 0, ViewsConfig(count=1))
+        self.params = load_params("params.yaml")
 
     def write(self, folder: Path, samples: Sequence[Sample]) -> None:
         """Through the writers of the preparation and of stage 1."""
@@ -91,7 +92,7 @@ class Ours:
 
     def _stream(self, folder: Path) -> stream.SourceStream:
         """Today's way to a source's mini-batches."""
-        params = replace(load_params("params.yaml"), shards=str(folder))
+        params = replace(self.params, shards=str(folder))
         index = stream.read_index(folder / SOURCE / "train")
         store = FeatureStore(folder / "made.zarr", index)
         targets = [TeacherTargets("made", {"name": "made"}, store, self.maker)]

@@ -5,7 +5,6 @@ file's own hash. So any process reads the samples that it needs, and nothing els
 whole tar. Behind a URL the samples that are asked for together are fetched together.
 """
 
-import io
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,9 +19,9 @@ from upath import UPath
 
 from pipeline.errors import UserError
 from pipeline.places import is_remote
-from pipeline.shards import ROWS, ShardInfo, entries, present, remake_command
+from pipeline.shards import ROWS, ShardInfo, present, remake_command, split_name
 from pipeline.small_files import open_regular, read_small
-from pipeline.tar import TarError
+from pipeline.tar import TarError, proved_files
 
 TABLES = 1024
 """Tars whose `ROWS` file a process keeps in memory: 16 bytes a sample."""
@@ -90,6 +89,9 @@ def _prove(path: Path, row: int, content: bytes, expected: int) -> None:
 
 
 def _sample(content: bytes) -> tuple[str, dict[str, bytes]]:
-    found = groupby(entries(io.BytesIO(content), len(content)), key=itemgetter(0))
-    ((key, members),) = ((key, {name: data for _, name, data in group}) for key, group in found)
+    found = [(*split_name(name), data) for name, data in proved_files(content)]
+    ((key, members),) = (
+        (key, {name: data for _, name, data in group})
+        for key, group in groupby(found, key=itemgetter(0))
+    )
     return key, members

@@ -235,12 +235,17 @@ def _known_hash(path: Path, *identity: int) -> str:
 
 
 def entries(tar: BinaryIO, size: int) -> Iterator[tuple[str, str, bytes]]:
-    """(key, member, data) of a tar's files; the first dot of a file's name ends its key."""
+    """(key, member, data) of a tar's files; see `split_name`."""
     with tar as file:
         for name, data in plain_files(file, size):
-            folder, slash, name = name.rpartition("/")
-            stem, _, member = name.partition(".")
-            yield f"{folder}{slash}{stem}", member, data
+            yield *split_name(name), data
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """(key, member) of a file in a tar: the first dot of its own name ends the key."""
+    folder, slash, name = name.rpartition("/")
+    stem, _, member = name.partition(".")
+    return f"{folder}{slash}{stem}", member
 
 
 def present(folder: Path, shard: ShardInfo) -> Path:
