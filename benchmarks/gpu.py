@@ -149,7 +149,7 @@ def bf16_product(table: Table, on_gpu: bool) -> float:
 def kernels(table: Table, on_gpu: bool) -> None:
     """What the device does instead of the loaders."""
     from pipeline import batched_spectrogram, farthest_points
-    from stage2_train.tokenizers.grouping import group_batch
+    from stage2_train.student.tokenizers.grouping import group_batch
 
     device = "cuda" if on_gpu else "cpu"
     clouds, points, groups = (BATCH, 8192, 512) if on_gpu else (2, 256, 16)

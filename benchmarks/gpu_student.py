@@ -14,10 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.gpu import Table, wait_for_device
 from pipeline.config import Params
 from pipeline.device import default_device
-from stage2_train.assembly import compile_blocks
-from stage2_train.checkpoint import Progress
-from stage2_train.loader import Fed
-from stage2_train.trainer import Trainer
+from stage2_train.stream.loader import Fed
+from stage2_train.training.assembly import compile_blocks
+from stage2_train.training.checkpoint import Progress
+from stage2_train.training.trainer import Trainer
 
 RESIDENT = 3
 """Steps whose batches are held in memory."""

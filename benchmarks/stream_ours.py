@@ -18,10 +18,10 @@ from pipeline.shards import ShardInfo, write_index, write_shard
 from pipeline.store import FeatureStore, ShardFeatures, StoreWriter
 from pipeline.views import Chain, ViewMaker, chain_for
 from pipeline.views.digest import key_digest
-from stage2_train import stream
-from stage2_train.order import Cursor, spread
-from stage2_train.targets import TeacherTargets
-from stage2_train.texts import TextTable
+from stage2_train.stream import stream
+from stage2_train.stream.order import Cursor, spread
+from stage2_train.stream.targets import TeacherTargets
+from stage2_train.stream.texts import TextTable
 
 SOURCE, TAR = "renders", 128
 _CROP = chain_for("points", "image")

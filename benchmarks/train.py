@@ -32,12 +32,12 @@ from pipeline.samples import decode_member
 from pipeline.shards import read_shard
 from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.teachers import Teacher
-from stage2_train.checkpoint import Progress
-from stage2_train.cores import spare_cores
-from stage2_train.loader import Fed
-from stage2_train.ranks import process_group
-from stage2_train.targets import TeacherTargets, source_folder
-from stage2_train.trainer import Trainer
+from stage2_train.stream.loader import Fed
+from stage2_train.stream.targets import TeacherTargets, source_folder
+from stage2_train.training.checkpoint import Progress
+from stage2_train.training.cores import spare_cores
+from stage2_train.training.ranks import process_group
+from stage2_train.training.trainer import Trainer
 
 WARM_UP = 3
 RESIDENT = 4

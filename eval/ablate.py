@@ -42,7 +42,7 @@ def main() -> None:
         from eval.ablation import ablation_table, recipe_folder, run_name, trained_score
         from pipeline.allocator import keep_freed_memory
         from pipeline.atomic import write_atomically
-        from stage2_train.cores import spare_cores
+        from stage2_train.training.cores import spare_cores
 
     keep_freed_memory()
     spare_cores(params.train.loader_workers)

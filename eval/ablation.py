@@ -14,9 +14,9 @@ from pipeline.config import Params
 from pipeline.device import default_device
 from pipeline.errors import UserError
 from pipeline.identity import fingerprint
-from stage2_train.assembly import assemble, recipe
 from stage2_train.student import Student
-from stage2_train.trainer import STUDENT, Trainer
+from stage2_train.training.assembly import assemble, recipe
+from stage2_train.training.trainer import STUDENT, Trainer
 
 SCORES = "scores.json"
 """In a finished training's folder: of which recipe it is, and its score on each benchmark."""

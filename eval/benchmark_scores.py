@@ -16,8 +16,8 @@ from pipeline.config import Params
 from pipeline.prompts import class_embeddings, templates
 from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.teachers import Teacher
-from stage2_train.inputs import stacked, student_input, tokenizer_input
 from stage2_train.student import Student
+from stage2_train.student.inputs import stacked, student_input, tokenizer_input
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ def main() -> None:
         from eval.scoreboard import Scoreboard
         from pipeline.device import default_device
         from pipeline.weights import file_sha256
-        from stage2_train.portable import TENSORS
         from stage2_train.student import Student
+        from stage2_train.student.portable import TENSORS
 
     student = Student.load(arguments.ckpt, device=default_device()).eval()
     out = arguments.ckpt.parent / "zeroshot"

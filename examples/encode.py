@@ -15,8 +15,8 @@ from pipeline.config import ViewsConfig
 from pipeline.errors import exit_on_user_error
 from pipeline.samples import decode_member
 from pipeline.views import EVALUATION, ViewMaker, chain_for
-from stage2_train.inputs import stacked, student_input, tokenizer_input
 from stage2_train.student import Student
+from stage2_train.student.inputs import stacked, student_input, tokenizer_input
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ def main() -> None:
     params = load_params(arguments.params)
     if arguments.summary:
         with importing():
-            from stage2_train.parameter_summary import planned_summary
+            from stage2_train.student.parameter_summary import planned_summary
 
         print(planned_summary(params))
     else:
@@ -42,11 +42,11 @@ def train(params: Params) -> None:
     """Train on the ranks that torchrun started, or on one."""
     with importing():
         from pipeline.allocator import keep_freed_memory
-        from stage2_train.cores import spare_cores
-        from stage2_train.parameter_summary import summarise
-        from stage2_train.ranks import process_group
-        from stage2_train.trainer import STUDENT, Trainer
-        from stage2_train.watchdog import START
+        from stage2_train.student.parameter_summary import summarise
+        from stage2_train.training.cores import spare_cores
+        from stage2_train.training.ranks import process_group
+        from stage2_train.training.trainer import STUDENT, Trainer
+        from stage2_train.training.watchdog import START
 
     keep_freed_memory()
     spare_cores(params.train.loader_workers)

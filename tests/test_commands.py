@@ -71,7 +71,7 @@ COMMANDS = [
         INDEX, STDOUT, "stage1_extract.proof.recomputed_cosines",
     ),
     Command(
-        "stage2_train.__main__", "", INDEX, "runs", "stage2_train.update.Update._backward"
+        "stage2_train.__main__", "", INDEX, "runs", "stage2_train.training.update.Update._backward"
     ),
     Command(
         "eval.zeroshot", "--ckpt student",
@@ -79,7 +79,7 @@ COMMANDS = [
     ),
     Command(
         "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
-        INDEX, "ablate", "stage2_train.update.Update._backward",
+        INDEX, "ablate", "stage2_train.training.update.Update._backward",
     ),
 ]  # fmt: skip
 ANSWER_LATE = ("pipeline.prepare", "pipeline.weights")

@@ -33,13 +33,13 @@ from pipeline.shards import ShardIndex, read_index, write_index
 from pipeline.views import chains
 from stage1_extract.extraction import Extraction
 from stage1_extract.proof import verify
-from stage2_train.assembly import assemble, recipe
-from stage2_train.logbook import Logbook
-from stage2_train.order import Cursor
-from stage2_train.stream import Draw
-from stage2_train.trainer import Trainer
-from tests.stage2_train.test_stream import make_stream
-from tests.stage2_train.trainings import params_of
+from stage2_train.stream.join import Draw
+from stage2_train.stream.order import Cursor
+from stage2_train.training.assembly import assemble, recipe
+from stage2_train.training.logbook import Logbook
+from stage2_train.training.trainer import Trainer
+from tests.stage2_train.stream.test_join import make_stream
+from tests.stage2_train.training.trainings import params_of
 from tests.tiny_world import FakeTeacher
 
 Change = Callable[[Path, Params, pytest.MonkeyPatch], Params]

@@ -95,7 +95,7 @@ class StudentConfig:
     """
 
     modalities: tuple[str, ...]
-    """What the student encodes; names of `stage2_train.tokenizers`."""
+    """What the student encodes; names of `stage2_train.student.tokenizers`."""
     arch: str = "ViT-B-16"
     """open_clip model name, or `local-dir:PATH`."""
     weights: str | None = "openai"

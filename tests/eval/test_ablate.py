@@ -10,16 +10,16 @@ from msgspec import to_builtins
 
 from eval import ablate, ablation, benchmark_scores
 from pipeline.errors import UserError
-from stage2_train.trainer import STUDENT
+from stage2_train.training.trainer import STUDENT
 from tests.pipeline.made_store import tree
-from tests.stage2_train.trainings import params_of
+from tests.stage2_train.training.trainings import params_of
 from tests.tiny_world import FakeTeacher
 
 
 @pytest.fixture
 def params_file(world: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(benchmark_scores, "teacher_of", lambda *_: FakeTeacher())
-    monkeypatch.setattr("stage2_train.cores.spare_cores", lambda _: None)
+    monkeypatch.setattr("stage2_train.training.cores.spare_cores", lambda _: None)
     file = world / "params.yaml"
     file.write_text(yaml.safe_dump(to_builtins(params_of(world, "runs/tiny"))))
     return file

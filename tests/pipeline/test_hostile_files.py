@@ -22,7 +22,7 @@ from pipeline.store import FeatureStore, Provenance
 from pipeline.store.marker import blocks_there, marker_path, read_marker
 from pipeline.store.planes import read_chunk
 from stage1_extract.estimate import card_of
-from stage2_train.portable import CARD, FORMAT, read_card
+from stage2_train.student.portable import CARD, FORMAT, read_card
 from tests.pipeline.made_store import made_index, made_provenance, made_text, open_writer
 from tests.pipeline.refusals import ODD_PLACES, refused
 

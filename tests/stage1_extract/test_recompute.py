@@ -16,7 +16,7 @@ from stage1_extract.extractor import Extractor
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.proof import repair, verify
 from stage1_extract.recompute import open_store, recomputed_cosines
-from stage2_train.targets import open_targets
+from stage2_train.stream.targets import open_targets
 from tests.stage1_extract.changed_shards import rewrite, train_folder
 from tests.tiny_world import FakeTeacher, tiny_params
 

@@ -10,11 +10,11 @@ from pipeline.config import Params
 from pipeline.samples import decode_member
 from pipeline.shards import FORMAT, ShardIndex, write_index, write_shard
 from pipeline.views import ViewMaker, chain_for
-from stage2_train.inputs import student_input
-from stage2_train.order import Cursor
-from stage2_train.stream import Draw, SourceStream
+from stage2_train.stream.join import Draw, SourceStream
+from stage2_train.stream.order import Cursor
 from stage2_train.student import Student
-from stage2_train.trainer import STUDENT, Trainer
+from stage2_train.student.inputs import student_input
+from stage2_train.training.trainer import STUDENT, Trainer
 from tests.conftest import extract
 from tests.made_members import SENSOR, every_member
 from tests.tiny_world import CLASSES, make_clip, tiny_params

@@ -11,8 +11,8 @@ import psutil
 from msgspec import to_builtins
 from ruamel.yaml import YAML
 
-from stage2_train.trainer import STUDENT
-from tests.stage2_train.trainings import logged, params_of
+from stage2_train.training.trainer import STUDENT
+from tests.stage2_train.training.trainings import logged, params_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300

@@ -9,8 +9,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from stage2_train.trainer import STUDENT
-from tests.stage2_train.trainings import params_of
+from stage2_train.training.trainer import STUDENT
+from tests.stage2_train.training.trainings import params_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,67 @@
+"""The way of a rank's batches to its device: on a GPU copied while the step before computes."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from stage2_train.stream.join import MiniBatch
+from stage2_train.stream.loader import Fed
+
+
+class DeviceBatches:
+    """Takes from a feed and moves to a device.
+
+    Args:
+        device: of the student.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._next: Fed | None = None
+        self.waited = 0.0
+        """Seconds spent waiting for the feed, in all."""
+
+    def take(self, feed: Iterator[Fed]) -> Fed:
+        """The next of the feed, on the device."""
+        fed, self._next = self._next or self._fetched(feed), None
+        if self._copies is not None:
+            computing = torch.cuda.current_stream(self._device)
+            computing.wait_stream(self._copies)
+            for tensor in _tensors(fed):
+                tensor.record_stream(computing)
+        return fed
+
+    def fetch_ahead(self, feed: Iterator[Fed]) -> None:
+        """On a GPU, wait for the next of the feed already now, and start to copy it."""
+        if self._copies is not None:
+            self._next = self._fetched(feed)
+
+    def _fetched(self, feed: Iterator[Fed]) -> Fed:
+        started = time.monotonic()
+        fed = next(feed)
+        self.waited += time.monotonic() - started
+        with torch.cuda.stream(self._copies):  # None: no stream
+            return replace(fed, batches=[self._moved(batch) for batch in fed.batches])
+
+    def _moved(self, batch: MiniBatch) -> MiniBatch:
+        return replace(
+            batch,
+            inputs=tuple(map(self._to, batch.inputs)),
+            text=self._to(batch.text),
+            targets={name: self._to(target) for name, target in batch.targets.items()},
+        )
+
+    def _to(self, part: Tensor) -> Tensor:
+        """Copies from memory that is not pinned would wait for the device."""
+        if self._copies is not None and not part.is_cuda and not part.is_pinned():
+            part = part.pin_memory()
+        return part.to(self._device, non_blocking=True)
+
+
+def _tensors(fed: Fed) -> Iterator[Tensor]:
+    for batch in fed.batches:
+        yield from (*batch.inputs, batch.text, *batch.targets.values())

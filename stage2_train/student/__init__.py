@@ -1,0 +1,21 @@
+"""The student: what is trained, saved and used afterwards.
+
+A batch's way through it, module by module:
+    inputs            a canonical view -> what its modality's tokenizer takes
+    value_ranges      refuses what a user would give by mistake
+    tokenizers        a modality's batch -> tokens of the frozen trunk
+    adapted_block     a frozen block, and beside it
+    moe_lora          the experts that open it to other modalities
+    model             `Student`: tokenizers, blocks and CLIP's joint space together
+    projectors        heads from its features to each teacher's; needed while training only
+Around it:
+    initialise        first weights from an explicit generator
+    trunk_precision   the frozen trunk as autocast would see it
+    portable          the folder that it is saved in
+    parameter_summary how many parameters are trained, of
+    untrained_clip    a CLIP of the right shape that needs no weights
+"""
+
+from stage2_train.student.model import Student, StudentOutput
+
+__all__ = ["Student", "StudentOutput"]

@@ -1,0 +1,224 @@
+"""The student: one frozen CLIP ViT that trainable tokenizers and experts open to other modalities.
+
+Use after training:
+    student = Student.load("runs/demo/student")
+    points = student.encode("points", clouds)            # float [B, N, 3] -> [B, embed_dim]
+    labels = student.encode_text(["a chair", "a lamp"])  # [2, embed_dim]
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+from torch import Generator, Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from pipeline.config.student import StudentConfig
+from pipeline.errors import UserError
+from pipeline.openclip import OpenClip, load_openclip
+from pipeline.unknown_name import unknown_name
+from stage2_train.student import portable
+from stage2_train.student.adapted_block import BlockExperts, adapted
+from stage2_train.student.moe_lora import Routing
+from stage2_train.student.projectors import FeatureProjectors
+from stage2_train.student.tokenizers import TOKENIZERS
+from stage2_train.student.trunk_precision import with_matrices_in
+from stage2_train.student.value_ranges import check_values
+
+
+class StudentOutput(NamedTuple):
+    """What the student makes of a mini-batch of one modality."""
+
+    hidden: Tensor
+    """[B, width]: the class token after the trunk's last norm; the projectors' input."""
+    embedding: Tensor
+    """[B, embed_dim]: hidden in CLIP's joint space, not normalised."""
+    use: Tensor
+    """float32 [routers, experts the modality sees]: share of the choices that fell on each."""
+    probability: Tensor
+    """float32 [routers, experts]: mean routing probability of each; with `use`, what
+    `objectives.load_balance` takes."""
+
+
+class Student(nn.Module):
+    """One encoder for every modality of `config`, aligned in the frozen CLIP's joint space.
+
+    Args:
+        openclip: the frozen CLIP, both towers; the student lives on its device. Its vision tower
+            must be open_clip's plain ViT.
+        config: modalities, experts and tokenizers.
+        seed: of the first weights; the global generator is not touched.
+
+    Raises:
+        UserError: a modality without a tokenizer, a vision tower of another kind.
+    """
+
+    def __init__(self, openclip: OpenClip, config: StudentConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config, self.openclip = config, openclip
+        self.recompute = False
+        """Whether training keeps only each block's input and computes the block again in backward:
+        memory for a third more time."""
+        self._cast_trunk: tuple[VisionTransformer, ...] = ()
+        self.run_block: Callable[..., tuple[Tensor, list[Routing]]] = adapted
+        """What training runs a block by: `adapted_block.adapted`, or a compiled form of it."""
+        self.clip = openclip.model.requires_grad_(False).eval()
+        _check_trunk(self.visual, config.arch)
+        for modality in config.modalities:
+            if modality not in TOKENIZERS:
+                raise unknown_name("modality", modality, TOKENIZERS)
+        generator = Generator().manual_seed(seed)
+        self.tokenizers = nn.ModuleDict(
+            {name: TOKENIZERS[name](openclip, config, generator) for name in config.modalities}
+        )
+        self.experts = nn.ModuleList(
+            BlockExperts(block, config, generator) for block in self.visual.transformer.resblocks
+        )
+        self.logit_scale = nn.Parameter(cast(Tensor, self.clip.logit_scale).detach().clone())
+        self.to(openclip.device)
+
+    @property
+    def visual(self) -> VisionTransformer:
+        """The frozen vision tower."""
+        return cast(VisionTransformer, self.clip.visual)
+
+    @property
+    def width(self) -> int:
+        """Columns of `StudentOutput.hidden`."""
+        return self.visual.class_embedding.shape[0]
+
+    def forward(self, modality: str, x: Any) -> StudentOutput:
+        """Encode one mini-batch; `x` is what the modality's tokenizer takes.
+
+        Before training, images come out as the frozen CLIP's `encode_image` gives them, bit for
+        bit (to rounding where training records gradients, or with experts on the attention).
+        """
+        if modality not in self.tokenizers:
+            raise unknown_name("modality", modality, self.tokenizers)
+        visual = self._trunk()
+        tokens = self.tokenizers[modality](visual, x)
+        routings: list[Routing] = []
+        # Only the class token leaves the last block. Training uses that; elsewhere the whole
+        # block runs, as CLIP's own does, because fewer rows may round differently.
+        shortcut, last = self.training and torch.is_grad_enabled(), visual.transformer.resblocks[-1]
+        run_block: Callable[..., Any] = self.run_block if shortcut else adapted
+        for block, experts in zip(visual.transformer.resblocks, self.experts):
+            class_only = shortcut and block is last
+            run = partial(run_block, experts, block, modality, class_only=class_only)
+            if self.recompute and shortcut:
+                tokens, decided = checkpoint(
+                    run, tokens, use_reentrant=False, preserve_rng_state=False
+                )
+            else:
+                tokens, decided = run(tokens)
+            routings += decided
+        hidden = visual.ln_post(tokens[:, 0])
+        return StudentOutput(
+            hidden,
+            hidden @ visual.proj,
+            torch.stack([routing.use for routing in routings]),
+            torch.stack([routing.probability for routing in routings]),
+        )
+
+    def hold_trunk_in(self, dtype: torch.dtype) -> None:
+        """Keep a copy of the frozen trunk with its matrices in `dtype`, for passes under autocast.
+
+        Autocast would cast them anew in every pass: it keeps casts of trainable weights only.
+        """
+        # in a tuple, where it is none of the student's own modules
+        self._cast_trunk = (with_matrices_in(dtype, self.visual),)
+
+    def _trunk(self) -> VisionTransformer:
+        under_autocast = torch.is_autocast_enabled(self.openclip.device.type)
+        return self._cast_trunk[0] if self._cast_trunk and under_autocast else self.visual
+
+    def train(self, mode: bool = True) -> "Student":
+        """As any module's, but the frozen CLIP stays in evaluation mode."""
+        super().train(mode)
+        self.clip.eval()
+        return self
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """The parameters to train and to save, by name; the frozen CLIP's are not among them."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def encode(self, modality: str, batch: Any) -> Tensor:
+        """Embeddings float32 [B, embed_dim], not normalised, on the student's device.
+
+        `batch` is a tensor or array (or a tuple of them) on any device, at CLIP's image size:
+        image: uint8 [B, 3, H, W], or float as CLIP normalises.
+        video: uint8 [B, frames, 3, H, W], or normalised float.
+        points: float [B, N, 3 or more] in the unit sphere, or what `group_points` makes of them.
+        depth: disparities in pixels, float [B, 1, H, W]; of RGB-D the tuple (images, disparities).
+        audio: waveforms float [B, samples] at 16 kHz in -1..1, or what `spectrogram` makes of
+            them, [B, frames, 128].
+
+        Raises:
+            UserError: a modality the student does not have, samples of another size, or values of
+                another convention: pixels as floats in 0..1, clouds in metres, 16-bit sounds.
+        """
+        device = self.openclip.device
+        if modality not in self.tokenizers:
+            raise unknown_name("modality", modality, self.tokenizers)
+        if isinstance(batch, tuple):
+            x: Any = tuple(torch.as_tensor(part, device=device) for part in batch)
+        else:
+            x = torch.as_tensor(batch, device=device)
+        check_values(modality, x)
+        return self(modality, x).embedding.float()
+
+    def encode_text(self, prompts: str | Sequence[str]) -> Tensor:
+        """Embeddings float32 [prompts, embed_dim] by CLIP's own frozen text tower; of one prompt
+        [1, embed_dim]."""
+        return self.openclip.encode_text([prompts] if isinstance(prompts, str) else prompts)
+
+    def save(self, path: str | Path, projectors: FeatureProjectors | None = None) -> None:
+        """Write the folder `path`: student.safetensors and student.json (`portable`).
+
+        Projectors, if given, are saved along; `portable.load_projectors` reads them.
+        """
+        portable.write(
+            Path(path), self.config, self.trainable(), self.openclip.identity, projectors
+        )
+
+    @staticmethod
+    def load(
+        path: str | Path, *, openclip: OpenClip | None = None, device: str | torch.device = "cpu"
+    ) -> "Student":
+        """Read what `save` wrote, in evaluation mode.
+
+        Args:
+            path: the folder.
+            openclip: the CLIP, if it is in memory already; by default the one the json names.
+            device: where to load that.
+
+        Raises:
+            UserError: a missing or damaged file, a layout of another version, tensors of another
+                architecture (the first that differs, with both shapes), other CLIP weights.
+        """
+        folder = Path(path)
+        card = portable.read_card(folder)
+        if openclip is None:
+            openclip = load_openclip(card.config.arch, card.config.weights, device)
+        student = Student(openclip, card.config)
+        portable.fill(student.trainable(), folder)
+        portable.check_clip(card, folder, openclip.identity)
+        return student.eval()
+
+
+def _check_trunk(visual: nn.Module, arch: str) -> None:
+    plain = (
+        isinstance(visual, VisionTransformer)
+        and visual.attn_pool is None
+        and visual.pool_type == "tok"
+        and all(isinstance(b, ResidualAttentionBlock) for b in visual.transformer.resblocks)
+    )
+    if not plain:
+        raise UserError(
+            f"student.arch '{arch}' has no plain open_clip ViT with a class token as its vision "
+            "tower; choose one such as ViT-B-16, ViT-B-32 or ViT-L-14"
+        )

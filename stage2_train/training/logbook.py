@@ -1,0 +1,115 @@
+"""What a training says of itself: the console, TensorBoard, JSON lines, and curves for DVC."""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from pipeline.atomic import naming, write_atomically
+from stage2_train.training.console import ConsoleLine
+
+CURVE_POINTS = 200
+LOG, CURVES, TENSORBOARD = "log.jsonl", "curves.json", "tensorboard"
+
+
+class Logbook:
+    """Open while training, on the first rank; every step is one JSON line in `<out>/log.jsonl`.
+
+    A log belongs to a recipe, which every line names. Another recipe's is set aside under its
+    name, and one of ours that was set aside earlier is taken up again.
+
+    Args:
+        out: the run's folder.
+        recipe: fingerprint of what is trained.
+        first_step: finished steps that the training starts from; later lines are dropped.
+        total_steps: of the whole training.
+    """
+
+    def __init__(self, out: Path, recipe: str, first_step: int, total_steps: int) -> None:
+        self._out, self._recipe = out, recipe
+        self.set_aside = _make_room(out, recipe)
+        """Where another recipe's log went, if one lay there."""
+        self._keep_until(first_step)
+        self._lines = (out / LOG).open("a")
+        self._board = SummaryWriter(str(out / TENSORBOARD / recipe), purge_step=first_step)
+        self._console = ConsoleLine(first_step, total_steps)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Logbook":
+        self._stack.callback(self._board.close)
+        self._stack.callback(self._lines.close)
+        self._stack.enter_context(self._console)
+        self._last = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def step(self, number: int, values: Mapping[str, float], samples: int, waited: float) -> None:
+        """Record a finished step.
+
+        Args:
+            number: finished steps.
+            values: loss parts, learning rate and the like; what is not finite is left out.
+            samples: in the step, of all ranks.
+            waited: seconds of the step that the first rank waited for data.
+        """
+        now = time.monotonic()
+        seconds, self._last = now - self._last, now
+        values = {
+            **{name: value for name, value in values.items() if math.isfinite(value)},
+            "samples_per_second": samples / seconds,
+            "data_wait_share": waited / seconds,
+        }
+        line = {"step": number, "recipe": self._recipe, **values}
+        with naming(self._out / LOG):
+            self._lines.write(json.dumps(line) + "\n")
+            self._lines.flush()
+        for name, value in values.items():
+            self._board.add_scalar(name, value, number)
+        self._console.step(number, values)
+
+    def write_curves(self) -> None:
+        """Thin the log out to `curves.json`, which `dvc plots` draws."""
+        records = [json.loads(line) for line in _lines(self._out / LOG)]
+        records = [record for record in records if "loss" in record]
+        stride = max(1, len(records) // CURVE_POINTS)
+        curves = json.dumps(records[::stride], indent=0) + "\n"
+        write_atomically(self._out / CURVES, curves.encode())
+
+    def _keep_until(self, step: int) -> None:
+        """Drop the lines after the checkpoint that a resumed run starts from."""
+        kept = [line for line in _lines(self._out / LOG) if _field(line, "step", math.inf) <= step]
+        write_atomically(self._out / LOG, "".join(kept).encode())
+
+
+def _make_room(out: Path, recipe: str) -> Path | None:
+    log, aside = out / LOG, None
+    there = [_field(line, "recipe", recipe) for line in _lines(log)]
+    if there and there[0] != recipe:
+        aside = log.rename(_named_after(log, there[0]))
+    if not log.exists() and _named_after(log, recipe).exists():
+        _named_after(log, recipe).rename(log)
+    return aside
+
+
+def _named_after(log: Path, recipe: str) -> Path:
+    return log.with_stem(f"{log.stem}.{recipe}")
+
+
+def _lines(path: Path) -> list[str]:
+    text = path.read_text(errors="replace") if path.exists() else ""
+    return text.splitlines(keepends=True)
+
+
+def _field(line: str, name: str, otherwise: Any) -> Any:
+    """A field of a log line; `otherwise` where a kill cut the line short."""
+    try:
+        return json.loads(line)[name]
+    except (ValueError, KeyError, TypeError):
+        return otherwise

@@ -1,0 +1,120 @@
+"""One optimizer step: forward passes over all sources, gradients of all ranks, one verdict."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from stage2_train.stream.device_batches import DeviceBatches
+from stage2_train.stream.join import MiniBatch
+from stage2_train.stream.loader import Fed
+from stage2_train.stream.order import Cursor
+from stage2_train.training.ranks import Ranks
+from stage2_train.training.step import StepLoss, StepObjective
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """A finished step, the same on every rank but for `waited`."""
+
+    values: dict[str, float]
+    """Loss, its parts, norm of the gradient, use of the experts; of the whole batch."""
+    cursors: dict[str, Cursor]
+    """Where each source stands behind it."""
+    waited: float
+    """Seconds this rank waited for data."""
+    finite: bool
+    """Whether the weights were updated: loss and gradient were finite."""
+    stop: bool
+    """Whether any rank was asked to stop."""
+
+
+class Update:
+    """The step, as a function of the data and the learning rate.
+
+    A step is `accumulate` forward passes, each over its own mini-batch of every source: the
+    contrastive terms compare samples within a pass. Gradients are exchanged once, in the last.
+
+    Args:
+        objective: on its device.
+        optimizer: of its trainable parameters.
+        accumulate: forward passes.
+    """
+
+    def __init__(
+        self, objective: StepObjective, optimizer: torch.optim.Optimizer, accumulate: int
+    ) -> None:
+        self._optimizer, self._accumulate = optimizer, accumulate
+        self._objective, self._ranks = objective, Ranks.current()
+        self._device = objective.texts.device
+        self._batches = DeviceBatches(self._device)
+        self._module: nn.Module = objective
+        if self._ranks.count > 1:
+            self._module = DistributedDataParallel(
+                objective, broadcast_buffers=False, gradient_as_bucket_view=True
+            )
+
+    def __call__(self, feed: Iterator[Fed], rate: float, stop: Callable[[], bool]) -> StepReport:
+        """Take a step's data from the feed and update the weights.
+
+        `stop` tells at the end of the step whether this rank was asked to stop. On a GPU the host
+        reads the verdict when all of the step, and the copy of the next batch, is under way.
+        """
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._objective.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        passes, waited = [], self._batches.waited
+        for number in range(self._accumulate):
+            fed = self._batches.take(feed)
+            passes.append(self._backward(fed.batches, last=number == self._accumulate - 1))
+        verdict = self._verdict(passes, fed, stop())
+        finite = self._step(verdict)
+        self._batches.fetch_ahead(feed)
+        values = dict(zip(verdict, torch.stack(list(verdict.values())).tolist()))
+        stopped, waited = values.pop("stop") > 0, self._batches.waited - waited
+        return StepReport(values, fed.cursors, waited, bool(finite), stopped)
+
+    def _step(self, verdict: Mapping[str, Tensor]) -> Tensor:
+        """Update the weights if loss and gradient are finite, and say so: bool, on the device."""
+        finite = verdict["loss"].isfinite() & verdict["gradient_norm"].isfinite()
+        if self._optimizer.defaults["fused"]:
+            self._optimizer.found_inf = 1.0 - finite.float()  # type: ignore[attr-defined]
+            self._optimizer.step()
+        elif finite:
+            self._optimizer.step()
+        return finite
+
+    def _backward(self, batches: list[MiniBatch], last: bool) -> StepLoss:
+        on_gpu = self._device.type == "cuda"
+        with self._exchanging(last):
+            with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on_gpu):
+                loss = self._module(batches)
+            # DistributedDataParallel takes the mean over the ranks of what is to be summed.
+            (loss.total * (self._ranks.count / self._accumulate)).backward()
+        return loss
+
+    def _exchanging(self, last: bool) -> AbstractContextManager:
+        if isinstance(self._module, DistributedDataParallel) and not last:
+            return self._module.no_sync()
+        return nullcontext()
+
+    def _verdict(self, passes: list[StepLoss], fed: Fed, stop: bool) -> dict[str, Tensor]:
+        """Means of all ranks and passes, in one exchange; scalars on the device."""
+        names = ["loss", *passes[0].parts, "replaced_samples", "stop"]
+        rows = [torch.stack([p.total.detach(), *p.parts.values()]) for p in passes]
+        counts = [float(sum(batch.replaced for batch in fed.batches)), float(stop)]
+        # Filled there: a copy of so little from here would wait for the device.
+        own = [torch.full((1,), count, device=self._device) for count in counts]
+        summed = self._ranks.summed(torch.cat((torch.stack(rows).mean(0), *own)))
+        gradients = [p.grad for p in self._objective.parameters() if p.grad is not None]
+        use = {
+            f"expert_use/{source}/{expert}": share
+            for source, shares in passes[-1].expert_use.items()
+            for expert, share in enumerate(shares.unbind())
+        }
+        norm = nn.utils.get_total_norm(gradients)
+        return dict(zip(names, summed.unbind())) | {"gradient_norm": norm} | use

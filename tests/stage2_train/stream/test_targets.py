@@ -1,0 +1,49 @@
+"""What is drawn for a view is digested once for each chain, however many teachers saw it."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline.config import ViewsConfig
+from pipeline.views import View, ViewMaker, chain_for
+from stage2_train.stream.targets import check_targets
+
+OWN, PAIRED = (ViewMaker(chain_for("points", m), 3, ViewsConfig()) for m in ("points", "image"))
+SEEN = View(None, OWN.params_digest("a", 1), 77)
+
+
+@dataclass
+class Target:
+    """Keeps what it was asked to prove."""
+
+    maker: ViewMaker
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+
+    def check(self, plane: object, *asked: object) -> None:
+        self.asked.append(asked)
+
+
+def checked(maker: ViewMaker = OWN) -> list[Target]:
+    targets = [Target(OWN), Target(PAIRED), Target(PAIRED)]
+    check_targets(targets, [SimpleNamespace(view=1)] * 3, 5, "a", SEEN, maker)
+    return targets
+
+
+def test_each_teacher_is_checked_against_its_own_chain() -> None:
+    own, paired, other = checked()
+    assert own.asked == [(5, "a", SEEN.params_digest, SEEN.content_digest)]
+    assert paired.asked == other.asked == [(5, "a", PAIRED.params_digest("a", 1), None)]
+
+
+def test_the_students_own_view_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    draw = ViewMaker.params
+    monkeypatch.setattr(ViewMaker, "params", lambda *a: drawn.append(a[0]) or draw(*a))
+    checked()
+    assert drawn == [PAIRED]
+
+
+def test_content_is_checked_only_where_the_recipe_asks_for_it() -> None:
+    unchecked = ViewMaker(OWN.chain, 3, ViewsConfig(check_content=False))
+    assert checked(unchecked)[0].asked == [(5, "a", SEEN.params_digest, None)]

@@ -1,0 +1,53 @@
+"""What a training says of itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import progress
+from stage2_train.training import console
+from stage2_train.training.logbook import CURVES, LOG, Logbook
+
+VALUES = {
+    "loss": 3.5, "text_binding/objects": 2.0, "text_binding/renders": 1.0, "anchor/clip": 0.5,
+    "expert_use/objects/0": 0.25, "samples_per_second": 512.4, "data_wait_share": 0.014,
+}  # fmt: skip
+
+
+def test_the_line_shows_loss_parts_speed_and_waiting() -> None:
+    expected = "loss 3.500 (text 1.50, anchor 0.50), 512 samples/s, waits 1 %"
+    assert console.summary(VALUES) == expected
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
+    with Logbook(tmp_path, "ours", 4, 10) as log:
+        log.step(5, {"loss": 2.0}, samples=8, waited=0.0)
+        log.step(6, {"loss": float("nan")}, samples=8, waited=0.0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("step 5/10, loss 2.000")
+    assert lines[0].endswith("left")
+    assert "loss" not in json.loads((tmp_path / LOG).read_text().splitlines()[1])
+
+
+def test_log_and_curves_are_not_written_through_links_of_dvc(tmp_path: Path) -> None:
+    for name in (LOG, CURVES):
+        (tmp_path / name).write_text('{"step": 1, "recipe": "ours"}\n')
+        (tmp_path / f"cached-{name}").hardlink_to(tmp_path / name)
+    with Logbook(tmp_path, "ours", 1, 10) as log:
+        log.step(2, {"loss": 2.0}, samples=8, waited=0.0)
+        log.write_curves()
+    for name in (LOG, CURVES):
+        assert '"step": 2' in (tmp_path / name).read_text()
+        assert (tmp_path / f"cached-{name}").read_text() == '{"step": 1, "recipe": "ours"}\n'
+
+
+def test_a_log_that_a_kill_cut_short_is_taken_up(tmp_path: Path) -> None:
+    (tmp_path / LOG).write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
+    with Logbook(tmp_path, "ours", 2, 10) as log:
+        log.step(3, {"loss": 2.0}, samples=8, waited=0.0)
+    lines = (tmp_path / LOG).read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]

@@ -1,0 +1,25 @@
+"""The probe: retrieval among the label texts of a fixed batch, in evaluation mode."""
+
+from pathlib import Path
+
+import pytest
+
+from stage2_train.student import Student
+from stage2_train.training.probe import Probe
+from stage2_train.training.trainer import Trainer
+from tests.stage2_train.training.trainings import params_of
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_recall_counts_the_samples_whose_nearest_text_is_their_own(
+    cached_world: Path, monkeypatch: pytest.MonkeyPatch, knows: bool
+) -> None:
+    parts = Trainer(params_of(cached_world)).assembly
+    probe = Probe(params_of(cached_world), parts.indexes, parts.texts)
+    for source, probed in probe._sources.items():
+        candidates = probed.candidates.tolist()
+        said = [next(c for c in candidates if (c in own) == knows) for own in probed.rows]
+        answers = parts.texts.features[said]
+        monkeypatch.setattr(Student, "encode", lambda *_, answers=answers: answers)
+        assert probe.recalls(parts.student)[source] == float(knows)
+    assert not parts.student.training
