@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,7 +20,7 @@ from pipeline.shards import ShardInfo, write_index, write_shard
 from pipeline.store import FeatureStore, ShardFeatures, StoreWriter
 from pipeline.views import Chain, ViewMaker, chain_for
 from pipeline.views.digest import key_digest
-from stage2_train.stream import stream
+from stage2_train.stream import join
 from stage2_train.stream.order import Cursor, spread
 from stage2_train.stream.targets import TeacherTargets
 from stage2_train.stream.texts import TextTable
@@ -64,11 +66,11 @@ class Ours:
 
     def batches(self, folder: Path, skip: int = 0) -> Iterator[Batch]:
         """One pass, from sample `skip` on."""
-        with patch.object(stream, "decode_member", self._decoded):
+        with patch.object(join, "decode_member", self._decoded):
             source = self._stream(folder)
             for first in range(skip, source.order.samples, BATCH):
                 numbers = range(min(BATCH, source.order.samples - first))
-                batch = source(stream.Draw(SOURCE, Cursor(position=first), numbers))
+                batch = source(join.Draw(SOURCE, Cursor(position=first), numbers))
                 yield batch.inputs[0], batch.targets["made"]
 
     def read_bytes(self, folder: Path, ranks: int) -> int:
@@ -87,17 +89,18 @@ class Ours:
                 source = self._stream(folder)
                 for first in range(0, source.order.samples, BATCH):
                     slots = source.order.slots(Cursor(position=first), share.numbers(rank))
-                    list(source._tasks(slots))
+                    for shard, group in groupby(sorted(slots), key=attrgetter("shard")):
+                        source._read(shard, [slot.row for slot in group])
         return count
 
-    def _stream(self, folder: Path) -> stream.SourceStream:
+    def _stream(self, folder: Path) -> join.SourceStream:
         """Today's way to a source's mini-batches."""
         params = replace(self.params, shards=str(folder))
-        index = stream.read_index(folder / SOURCE / "train")
+        index = join.read_index(folder / SOURCE / "train")
         store = FeatureStore(folder / "made.zarr", index)
         targets = [TeacherTargets("made", {"name": "made"}, store, self.maker)]
         texts = TextTable(torch.zeros(1, 1), {SOURCE: 0}, {SOURCE: 1}, {})
-        made = stream.SourceStream(params, SOURCE, targets, texts)
+        made = join.SourceStream(params, SOURCE, targets, texts)
         made._maker = self.maker
         return made
 

@@ -8,8 +8,6 @@ whole tar. Behind a URL the samples that are asked for together are fetched toge
 import os
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import cast
 
@@ -89,9 +87,10 @@ def _prove(path: Path, row: int, content: bytes, expected: int) -> None:
 
 
 def _sample(content: bytes) -> tuple[str, dict[str, bytes]]:
-    found = [(*split_name(name), data) for name, data in proved_files(content)]
-    ((key, members),) = (
-        (key, {name: data for _, name, data in group})
-        for key, group in groupby(found, key=itemgetter(0))
-    )
+    keys, members = set[str](), dict[str, bytes]()
+    for name, data in proved_files(content):
+        key, member = split_name(name)
+        keys.add(key)
+        members[member] = data
+    (key,) = keys
     return key, members

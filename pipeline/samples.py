@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec.json import Decoder
 
 from pipeline.decoding.audio import Recording, decode_audio
 from pipeline.decoding.depth import decode_depth
@@ -54,7 +55,7 @@ def decode_member(sample: Mapping[str, bytes], member: str) -> Any:
     if member == "audio":
         return decode_audio(_first_of(sample, AUDIO_MEMBERS))
     if member == "depth":
-        sensor = _decode_json(sample, "meta.json", dict).get("depth")
+        sensor = _decode_json(sample, "meta.json", _DICT).get("depth")
         return decode_depth(_required(sample, "depth.png"), sensor)
     return decode_image(_first_of(sample, IMAGE_MEMBERS))
 
@@ -76,8 +77,8 @@ def decode_text(sample: Mapping[str, bytes]) -> SampleText:
     Raises:
         UnreadableSample: neither a label nor a caption, or a caption without a word.
     """
-    meta = _decode_json(sample, "meta.json", _Meta)
-    text = _decode_json(sample, "text.json", _Text)
+    meta = _decode_json(sample, "meta.json", _META)
+    text = _decode_json(sample, "text.json", _TEXT)
     if not meta.labels and not text.captions:
         raise UnreadableSample("neither a label in meta.json nor a caption in text.json")
     for number, caption in enumerate(text.captions):
@@ -102,14 +103,16 @@ class _Text:
 
 
 Json = TypeVar("Json")
+_META, _TEXT = msgspec.json.Decoder(_Meta), msgspec.json.Decoder(_Text)
+_DICT = msgspec.json.Decoder(dict)
 
 
-def _decode_json(sample: Mapping[str, bytes], member: str, declared: type[Json]) -> Json:
+def _decode_json(sample: Mapping[str, bytes], member: str, decoder: Decoder[Json]) -> Json:
     data = sample.get(member, b"{}")
     if len(data) > MAX_JSON:
         raise UnreadableSample(f"{member}: {len(data)} bytes; the limit is {MAX_JSON}")
     try:
-        return msgspec.json.decode(data, type=declared)
+        return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise unreadable(member, error) from None
 

@@ -1,6 +1,6 @@
 """Reading a store: (tar, view) planes, every byte behind a verified checksum."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,9 @@ class Plane:
         """Uint64 [rows]; 0 where the sample failed."""
         return self.digests[:, 1]
 
-    def target(self, row: int) -> np.ndarray:
-        """The feature of a row, float32 [dim]; NaN where the sample failed."""
-        return decode(self.features[row], None if self.scale is None else self.scale[row])
+    def target(self, rows: int | Sequence[int]) -> np.ndarray:
+        """The features of some rows, float32 [rows, dim], or of one, [dim]; NaN where it failed."""
+        return decode(self.features[rows], None if self.scale is None else self.scale[rows])
 
 
 class FeatureStore:

@@ -13,9 +13,9 @@ from pipeline.views.digest import content_digest, params_digest
 from pipeline.views.rng import EVALUATION, ViewRng
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chain:
-    """How one member of a sample becomes a view."""
+    """How one member of a sample becomes a view; there is one object of each."""
 
     member: str
     """Member it starts from; also the modality of the finished view."""

@@ -4,6 +4,7 @@ numpy promises that a bit generator's raw stream never changes, but not how its 
 consume it, so the distributions used by the views are derived here from `random_raw()`.
 """
 
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, cast
 
@@ -37,10 +38,14 @@ class ViewRng:
     """
 
     def __init__(self, seed: int, key: str, view: int, stream: str = "") -> None:
-        self._view = (seed, key, view)
-        name = f"{seed}/{key}/{view}{'#' + stream if stream else ''}"
+        self._view, self._stream = (seed, key, view), stream
+
+    @cached_property
+    def _bits(self) -> np.random.Philox:
+        """Made when something is drawn: many a chain draws nothing."""
+        name = "/".join(map(str, self._view)) + ("#" + self._stream if self._stream else "")
         digest = blake2b(name.encode(), digest_size=16).digest()
-        self._bits = philox(np.frombuffer(digest, dtype="<u8"))
+        return philox(np.frombuffer(digest, dtype="<u8"))
 
     def stream(self, name: str) -> "ViewRng":
         """Other draws of the same view; whoever names a stream draws the same from it."""

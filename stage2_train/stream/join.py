@@ -5,12 +5,13 @@ sample is taken by the next readable one of its tar: the order stays a function 
 pass) on which all ranks agree without asking each other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
-from operator import attrgetter
+from itertools import chain, groupby
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,8 +22,8 @@ from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index
 from pipeline.store import Plane
-from pipeline.views import ViewMaker, chain_for
-from stage2_train.stream.order import Cursor, Slot, SourceOrder
+from pipeline.views import View, ViewMaker, chain_for
+from stage2_train.stream.order import Cursor, SourceOrder
 from stage2_train.stream.targets import TeacherTargets, check_targets, source_folder
 from stage2_train.stream.texts import TextTable
 from stage2_train.student.inputs import loader_input, stacked
@@ -31,16 +32,17 @@ PLANES = 32
 """Of each teacher's store, kept in memory by a process: a few more than one task reads."""
 
 
-@dataclass(frozen=True)
-class JoinedSample:
-    """A view beside the cached targets that were made from it."""
+class Made(NamedTuple):
+    """A sample's view, before its targets are joined to it."""
 
+    row: int
+    """Its place in its tar."""
+    key: str
+    view: View
     inputs: tuple[Tensor, ...]
     text: int
     """Row of its label text in the TextTable."""
-    targets: dict[str, Tensor]
-    """Extraction name -> float32 [dim]; NaN where the teacher had failed."""
-    replaced: bool = False
+    replaced: bool
     """Whether it stands in for an unreadable sample."""
 
 
@@ -75,16 +77,6 @@ class Draw:
         return f"source '{self.source}', {len(self.numbers)} samples from {at} on"
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One sample before it is decoded."""
-
-    key: str
-    members: dict[str, bytes]
-    slot: Slot
-    planes: Sequence[Plane]
-
-
 class SourceStream:
     """The samples of one source, in the order of its passes.
 
@@ -116,27 +108,38 @@ class SourceStream:
                 readable sample.
         """
         slots = self.order.slots(draw.cursor, draw.numbers)
-        tasks = {task.slot: task for task in self._tasks(slots)}
-        samples = [self._join(tasks[slot]) for slot in slots]
+        by_tar = sorted(range(len(slots)), key=slots.__getitem__)
+        tars = [
+            self._join(passes, shard, [slots[number].row for number in numbers])
+            for (passes, shard), numbers in groupby(by_tar, lambda number: slots[number][:2])
+        ]
+        samples, targets = zip(*tars)
+        back = np.argsort(by_tar)
+        every = list(chain.from_iterable(samples))
         return MiniBatch(
             self.source,
             self.modality,
-            stacked(sample.inputs for sample in samples),
-            torch.tensor([sample.text for sample in samples]),
+            stacked(every[number].inputs for number in back),
+            torch.tensor([every[number].text for number in back]),
             {
-                target.name: torch.stack([s.targets[target.name] for s in samples])
-                for target in self.targets
+                target.name: torch.from_numpy(np.concatenate(columns)[back])
+                for target, columns in zip(self.targets, zip(*targets))
             },
-            sum(sample.replaced for sample in samples),
+            sum(sample.replaced for sample in every),
         )
 
-    def _tasks(self, slots: Iterable[Slot]) -> Iterable[_Task]:
-        """Tar by tar, each opened once."""
-        for (passes, shard), group in groupby(sorted(slots), key=attrgetter("passes", "shard")):
-            mine = list(group)
-            planes = self._planes(shard, passes % self._maker.sizes.count)
-            found = self._read(shard, [slot.row for slot in mine])
-            yield from (_Task(*sample, slot, planes) for sample, slot in zip(found, mine))
+    def _join(
+        self, passes: int, shard: int, rows: Sequence[int]
+    ) -> tuple[list[Made], list[np.ndarray]]:
+        """Some samples of a tar, and each store's float32 [rows, dim]; what failed there is NaN."""
+        number = passes % self._maker.sizes.count
+        planes = self._planes(shard, number)
+        found = self._read(shard, rows)
+        samples = [self._readable(shard, number, row, *each) for row, each in zip(rows, found)]
+        rows = [sample.row for sample in samples]
+        keys, views = [sample.key for sample in samples], [sample.view for sample in samples]
+        check_targets(self.targets, planes, rows, keys, views, self._maker)
+        return samples, [plane.target(rows) for plane in planes]
 
     def _read(self, shard: int, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
         return read_rows(self._folder, self._index.shards[shard], rows)
@@ -144,17 +147,19 @@ class SourceStream:
     def _read_planes(self, shard: int, view: int) -> list[Plane]:
         return [target.store.read(shard, view) for target in self.targets]
 
-    def _join(self, task: _Task) -> JoinedSample:
-        """A sample's view and targets, or those of the next readable sample of its tar."""
+    def _readable(
+        self, shard: int, number: int, row: int, key: str, members: Mapping[str, bytes]
+    ) -> Made:
+        """A sample's view, or that of the next readable one of its tar."""
         try:
-            return self._joined(task)
+            return self._made(number, row, key, members)
         except UnreadableSample:
-            info = self._index.shards[task.slot.shard]
+            info = self._index.shards[shard]
         for step in range(1, info.count):
-            slot = task.slot._replace(row=(task.slot.row + step) % info.count)
-            [sample] = self._read(slot.shard, [slot.row])
+            other = (row + step) % info.count
+            [(key, members)] = self._read(shard, [other])
             try:
-                return replace(self._joined(_Task(*sample, slot, task.planes)), replaced=True)
+                return self._made(number, other, key, members)._replace(replaced=True)
             except UnreadableSample:
                 continue
         raise UserError(
@@ -162,20 +167,16 @@ class SourceStream:
             f"run: {prepare_command(self.source)}"
         )
 
-    def _joined(self, task: _Task) -> JoinedSample:
-        """Decode, make the view, prove every target's row; raises UnreadableSample."""
-        view_number = task.slot.passes % self._maker.sizes.count
-        decoded = decode_member(task.members, self._maker.chain.member)
-        view = self._maker(decoded, task.key, view_number)
-        text = decode_text(task.members)
-        check_targets(self.targets, task.planes, task.slot.row, task.key, view, self._maker)
-        return JoinedSample(
-            inputs=loader_input(self.modality, view.array, self._student),
-            text=self.texts.draw(self.source, text, self._maker.seed, task.key, view_number),
-            targets={
-                target.name: torch.from_numpy(plane.target(task.slot.row))
-                for target, plane in zip(self.targets, task.planes)
-            },
+    def _made(self, number: int, row: int, key: str, members: Mapping[str, bytes]) -> Made:
+        """Decode, and make view `number`; raises UnreadableSample."""
+        view = self._maker(decode_member(members, self._maker.chain.member), key, number)
+        return Made(
+            row,
+            key,
+            view,
+            loader_input(self.modality, view.array, self._student),
+            self.texts.draw(self.source, decode_text(members), self._maker.seed, key, number),
+            replaced=False,
         )
 
 

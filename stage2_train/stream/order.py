@@ -61,23 +61,33 @@ class SourceOrder:
 
     def slots(self, cursor: Cursor, numbers: Sequence[int]) -> list[Slot]:
         """Those of some numbers, counted from the cursor on."""
-        return [self._slot(*divmod(cursor.position + n, self.samples), cursor) for n in numbers]
+        more, positions = np.divmod(cursor.position + np.asarray(numbers), self.samples)
+        cuts = np.flatnonzero(np.diff(more)) + 1
+        parts = zip(np.split(more, cuts), np.split(positions, cuts))
+        return [
+            slot
+            for later, part in parts
+            if len(part)
+            for slot in self._slots(cursor.passes + int(later[0]), part)
+        ]
 
     def after(self, cursor: Cursor, samples: int) -> Cursor:
         """Where the source stands when as many more have been taken."""
         passes, position = divmod(cursor.position + samples, self.samples)
         return Cursor(cursor.passes + passes, position)
 
-    def _slot(self, more: int, position: int, cursor: Cursor) -> Slot:
-        """The one at a position of the pass that comes `more` passes behind the cursor's."""
-        passes = cursor.passes + more
-        depth, run = divmod(position, len(self._starts))
-        place = self._starts[run] + depth
+    def _slots(self, passes: int, positions: np.ndarray) -> list[Slot]:
+        """Those at some positions of a pass."""
+        depths, runs = np.divmod(positions, len(self._starts))
+        places = self._starts[runs] + depths
         tars, ends = self._tars(passes)
-        number = int(np.searchsorted(ends, place, side="right"))
-        shard = int(tars[number])
-        first = ends[number] - self._counts[shard]
-        return Slot(passes, shard, int(self._rows(passes, shard)[place - first]))
+        numbers = np.searchsorted(ends, places, side="right")
+        shards = tars[numbers]
+        rows = places - ends[numbers] + self._counts[shards]
+        return [
+            Slot(passes, shard, int(self._rows(passes, shard)[row]))
+            for shard, row in zip(shards.tolist(), rows.tolist())
+        ]
 
     def _tars_of(self, passes: int) -> tuple[np.ndarray, np.ndarray]:
         """A pass's tars in their order, and how many samples have passed with each."""
@@ -91,7 +101,7 @@ class SourceOrder:
         return ViewRng(self._seed, name, passes, "order").permutation(size)
 
 
-def _run_starts(samples: int) -> list[int]:
+def _run_starts(samples: int) -> np.ndarray:
     """Where the run starts from which the first, second ... sample of a pass comes.
 
     Run after run by bit-reversed numbers: then those whose turns are equal modulo a power of two,
@@ -101,7 +111,7 @@ def _run_starts(samples: int) -> list[int]:
     turns = [int(f"{number:0{bits}b}"[::-1], 2) if bits else 0 for number in range(1 << bits)]
     lengths = [len(range(turn, samples, len(turns))) for turn in turns]
     by_turn = dict(zip(turns, accumulate(lengths, initial=0)))
-    return [by_turn[turn] for turn in range(len(turns))]
+    return np.array([by_turn[turn] for turn in range(len(turns))])
 
 
 def mini_batch_sizes(weights: dict[str, float], total: int) -> dict[str, int]:

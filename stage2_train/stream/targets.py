@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.commands import extract_command, repair_command
 from pipeline.config import Params, TeacherConfig
 from pipeline.config.data import Model
@@ -38,30 +40,44 @@ class TeacherTargets:
     maker: ViewMaker
     """The chain the teacher saw: the student's own, or that of the paired image."""
 
-    def check(self, plane: Plane, row: int, key: str, drawn: int, content: int | None) -> None:
-        """Raise unless the cached row was made from exactly this view of this sample.
+    def check(
+        self,
+        plane: Plane,
+        rows: Sequence[int],
+        keys: Sequence[str],
+        drawn: np.ndarray,
+        contents: np.ndarray | None,
+    ) -> None:
+        """Raise unless the cached rows were made from exactly these views of these samples.
 
         Args:
-            plane: the cached rows of the sample's tar under the view's number.
-            row: the sample's place in its tar.
-            key: the sample's key.
-            drawn: digest of what is drawn for the view in the chain that the teacher saw.
-            content: the view's own digest, where the student has that very view and its content is
-                checked too, else None.
+            plane: the cached rows of the samples' tar under the views' number.
+            rows: the samples' places in their tar.
+            keys: the samples' keys.
+            drawn: uint64 [rows], digests of what is drawn for the views in the chain that the
+                teacher saw.
+            contents: uint64 [rows], the views' own digests, where the student has those very views
+                and their content is checked too, else None.
 
         Raises:
             UserError: another key, other drawn parameters, or other content.
         """
-        if int(plane.params_digest[row]) != drawn:
-            theirs = int(self.store.key_hash(plane.shard)[row])
+        other = plane.params_digest[rows] != drawn
+        if other.any():
+            first = int(other.argmax())
+            theirs = int(self.store.key_hash(plane.shard)[rows[first]])
             what = "the cached view was drawn with other parameters"
-            if theirs != key_digest(key):
+            if theirs != key_digest(keys[first]):
                 what = "the cached row belongs to another key"
-            raise self._mismatch(key, plane.view, what)
+            raise self._mismatch(keys[first], plane.view, what)
+        if contents is None:
+            return
+        cached = plane.view_digest[rows]
         # 0 marks a sample that stage 1 could not use under one of its K views: its row is NaN.
-        if content is not None and int(plane.view_digest[row]) not in (0, content):
+        other = (cached != contents) & (cached != 0)
+        if other.any():
             what = "the cached view has other content (another decoder or library version?)"
-            raise self._mismatch(key, plane.view, what)
+            raise self._mismatch(keys[int(other.argmax())], plane.view, what)
 
     def _mismatch(self, key: str, view: int, what: str) -> UserError:
         mend = repair_command(self.store.path.parent.name, self.store.index.dataset)
@@ -74,25 +90,27 @@ class TeacherTargets:
 def check_targets(
     targets: Sequence[TeacherTargets],
     planes: Sequence[Plane],
-    row: int,
-    key: str,
-    seen: View,
+    rows: Sequence[int],
+    keys: Sequence[str],
+    seen: Sequence[View],
     maker: ViewMaker,
 ) -> None:
-    """Raise unless every target's cached row belongs to the sample's view that `maker` made.
+    """Raise unless every target's cached rows belong to the samples' views that `maker` made.
 
-    The view knows what was drawn for it; for each other chain it is drawn once.
+    A view knows what was drawn for it; for each other chain it is drawn once.
 
     Raises:
         UserError: see `TeacherTargets.check`.
     """
-    drawn = {maker.chain: seen.params_digest}
+    drawn = {maker.chain: np.array([view.params_digest for view in seen], np.uint64)}
+    contents = np.array([view.content_digest for view in seen], np.uint64)
     for target, plane in zip(targets, planes):
         chain = target.maker.chain
         if chain not in drawn:
-            drawn[chain] = target.maker.params_digest(key, plane.view)
+            digests = [target.maker.params_digest(key, plane.view) for key in keys]
+            drawn[chain] = np.array(digests, np.uint64)
         same = chain == maker.chain and maker.sizes.check_content
-        target.check(plane, row, key, drawn[chain], seen.content_digest if same else None)
+        target.check(plane, rows, keys, drawn[chain], contents if same else None)
 
 
 def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets:
