@@ -19,7 +19,7 @@ import xxhash
 from upath import UPath
 
 from pipeline.errors import UserError
-from pipeline.places import is_remote
+from pipeline.locations import is_remote
 from pipeline.shards import ROWS, ShardInfo, entries, present, remake_command
 from pipeline.small_files import open_regular, read_small
 from pipeline.tar import TarError

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.config import Params
 from pipeline.drawing import draw_rows
 from pipeline.errors import UnreadableSample, UserError
-from pipeline.places import place
+from pipeline.locations import path_or_url
 from pipeline.samples import decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index, read_shard
 from pipeline.unknown_name import unknown_name
@@ -60,7 +60,7 @@ def find_sample(params: Params, source: str, key: str) -> Found:
     """
     known: list[str] = []
     for split in params.sources[source].splits:
-        folder = place(params.shards) / source / split
+        folder = path_or_url(params.shards) / source / split
         index = read_index(folder)
         for shard in index.shards:
             for name, members in read_shard(folder, shard):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import UserError
-from pipeline.places import is_remote, place
+from pipeline.locations import is_remote, path_or_url
 from pipeline.preparation.listing import read_raw
 from pipeline.preparation.records import Records
 from pipeline.preparation.shard_task import Contents, ShardDone, ShardTask, contents, convert_shard
@@ -77,7 +77,7 @@ def _made(
     making: Making, split: Contents, task: ShardTask, on_sample: Callable[[], None]
 ) -> ShardDone:
     """A tar, unless an earlier run has made it."""
-    folder = place(making.folder)
+    folder = path_or_url(making.folder)
     records = Records(folder, making.identity)
     done = records.read(task)
     if done is None:
@@ -94,7 +94,7 @@ def _worker_made(making: Making, job: "Job", task: ShardTask) -> ShardDone:
         lacking = next((key for key in task.keys if key not in split.items), None)
         if lacking is not None:
             raise UserError(f"{making.raw}: sample '{lacking}' is listed by the run, not here")
-        if not is_remote(folder := place(making.folder)) and not folder.is_dir():
+        if not is_remote(folder := path_or_url(making.folder)) and not folder.is_dir():
             raise UserError(f"{folder}: not there; workers need the file system of the run")
         return _made(making, split, task, lambda: None)
 

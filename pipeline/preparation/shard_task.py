@@ -8,7 +8,7 @@ from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.decoding.reasons import one_line
 from pipeline.errors import UnreadableSample, UserError
-from pipeline.places import filled
+from pipeline.locations import filled
 from pipeline.samples import check_member, decode_text
 from pipeline.shards import ShardInfo, write_shard
 from pipeline.transcoding import transcoded

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.atomic import naming
 from pipeline.config import Params
+from pipeline.locations import filled, is_remote, make_folder, path_or_url, publish, remove
 from pipeline.lock import exclusive
-from pipeline.places import filled, is_remote, make_folder, place, publish, remove
 from pipeline.preparation.identity import identity, recipe
 from pipeline.preparation.listing import read_raw, shard_tasks
 from pipeline.preparation.making import Makers, Making, in_this_process
@@ -32,7 +32,7 @@ def prepare(
         UserError: wrong input, too many rejected samples, or another run writes that split.
     """
     listed = contents(params.sources[name], read_raw(params.sources[name], raw, split))
-    final = place(params.shards) / name / split
+    final = path_or_url(params.shards) / name / split
     folder = final.with_name(f"{split}.partial")
     known = identity(params, name, listed.dataset, raw)
     making = Making(name, split, str(raw), str(folder), known)
