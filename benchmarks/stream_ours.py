@@ -19,7 +19,7 @@ from pipeline.store import FeatureStore, ShardFeatures, StoreWriter
 from pipeline.views import Chain, ViewMaker, chain_for
 from pipeline.views.digest import key_digest
 from stage2_train.stream import stream
-from stage2_train.stream.order import Cursor, spread
+from stage2_train.stream.order import Cursor, split_over_ranks
 from stage2_train.stream.targets import TeacherTargets
 from stage2_train.stream.texts import TextTable
 
@@ -80,12 +80,12 @@ class Ours:
             count += sum(map(len, found))
             return found
 
-        share = spread({SOURCE: BATCH}, ranks)[SOURCE]
+        split = split_over_ranks({SOURCE: BATCH}, ranks)[SOURCE]
         with patch.object(rows, "_read", counted):
             for rank in range(ranks):
                 source = self._stream(folder)
                 for first in range(0, source.order.samples, BATCH):
-                    slots = source.order.slots(Cursor(position=first), share.numbers(rank))
+                    slots = source.order.slots(Cursor(position=first), split.numbers(rank))
                     list(source._tasks(slots))
         return count
 
