@@ -10,7 +10,7 @@ from s3fs import S3FileSystem
 
 from pipeline.errors import UserError
 from pipeline.locations import path_or_url
-from pipeline.preparation import making, prepare, split
+from pipeline.preparation import executors, prepare, split
 from pipeline.rows import read_rows
 from pipeline.shards import read_index, read_shard
 from pipeline.store import FeatureStore
@@ -77,7 +77,7 @@ def test_a_conversion_that_was_stopped_goes_on_and_leaves_no_tar_of_another(
             prepare(params, "objects", "train", remote / "pack")
     assert len(objects(url)) == 1 + 3 * 3 + 1  # tars, their rows and records, rejected.jsonl
     with monkeypatch.context() as patch:
-        patch.setattr(making, "convert_shard", interrupt)
+        patch.setattr(executors, "convert_shard", interrupt)
         prepare(params, "objects", "train", remote / "pack")
     assert objects(f"{url}/objects") == {
         f"train/{name}": data for name, data in tree(remote / "shards/objects/train").items()
