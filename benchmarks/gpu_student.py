@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.gpu import Table, wait_for_device
 from pipeline.config import Params
 from pipeline.device import default_device
-from stage2_train.stream.loader import Fed
+from stage2_train.stream.loader import LoadedBatches
 from stage2_train.training.assembly import compile_blocks
 from stage2_train.training.checkpoint import Progress
 from stage2_train.training.trainer import Trainer
@@ -37,7 +37,9 @@ def measure(table: Table, params: Params, product: float) -> None:
         return
     trainer, resident = trainers[0], []
     with feed_of(trainer) as feed:
-        table.part("feed", 30 if on_gpu else 5, lambda: resident.extend(fed(table, trainer, feed)))
+        table.part(
+            "feed", 30 if on_gpu else 5, lambda: resident.extend(feed_rate(table, trainer, feed))
+        )
         if not resident:
             return
         student = Alone(table, trainer, resident, product)
@@ -64,12 +66,12 @@ def opened(table: Table, params: Params) -> Trainer:
     return trainer
 
 
-def feed_of(trainer: Trainer) -> AbstractContextManager[Iterator[Fed]]:
+def feed_of(trainer: Trainer) -> AbstractContextManager[Iterator[LoadedBatches]]:
     """The training's own feed, from its first step on."""
     return trainer.feed(Progress(step=0, cursors={}))
 
 
-def fed(table: Table, trainer: Trainer, feed: Iterator[Fed]) -> list[Fed]:
+def feed_rate(table: Table, trainer: Trainer, feed: Iterator[LoadedBatches]) -> list[LoadedBatches]:
     """Measure the loader alone; its first batches."""
     config, started = trainer.config, time.monotonic()
     resident = [next(feed)]
@@ -89,7 +91,9 @@ def fed(table: Table, trainer: Trainer, feed: Iterator[Fed]) -> list[Fed]:
 class Alone:
     """The student's updates over batches in memory."""
 
-    def __init__(self, table: Table, trainer: Trainer, resident: list[Fed], product: float) -> None:
+    def __init__(
+        self, table: Table, trainer: Trainer, resident: list[LoadedBatches], product: float
+    ) -> None:
         self._table, self._trainer, self._product = table, trainer, product
         self._feed = itertools.cycle(resident)
         self._operations = 0
@@ -102,7 +106,7 @@ class Alone:
         Of an eighth of a step, times eight: a whole one may not fit.
         """
         self._trainer.student.recompute = False
-        part = itertools.cycle([_part(next(self._feed))])
+        part = itertools.cycle([_first_rows(next(self._feed))])
         with FlopCounterMode(display=False) as counter:
             self._trainer.update(part, RATE, lambda: False)
         self._operations = PARTS * counter.get_total_flops()
@@ -159,7 +163,7 @@ class Alone:
         self._trainer.update(self._feed, RATE, lambda: False)
 
 
-def _part(whole: Fed) -> Fed:
+def _first_rows(loaded: LoadedBatches) -> LoadedBatches:
     """The first rows of every mini-batch."""
 
     def first(x: Tensor) -> Tensor:
@@ -172,12 +176,12 @@ def _part(whole: Fed) -> Fed:
             text=first(batch.text),
             targets={name: first(target) for name, target in batch.targets.items()},
         )
-        for batch in whole.batches
+        for batch in loaded.batches
     ]
-    return replace(whole, batches=batches)
+    return replace(loaded, batches=batches)
 
 
-def full_loop(table: Table, trainer: Trainer, feed: Iterator[Fed]) -> None:
+def full_loop(table: Table, trainer: Trainer, feed: Iterator[LoadedBatches]) -> None:
     """Updates on fresh data: samples a second, and the share of time that they waited for it."""
     for _ in range(2):
         trainer.update(feed, RATE, lambda: False)

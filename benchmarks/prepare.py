@@ -31,7 +31,7 @@ from pipeline.config import Params, SourceConfig, ViewsConfig, load_params
 from pipeline.config.data import Modality
 from pipeline.errors import exit_on_user_error
 from pipeline.preparation import prepare, read_raw
-from pipeline.preparation.making import Makers, in_this_process, in_workers
+from pipeline.preparation.executors import Executor, in_this_process, in_workers
 from pipeline.samples import decode_member
 from pipeline.shards import write_shard
 from pipeline.transcoding import transcoded
@@ -215,15 +215,15 @@ def _params(folder: Path, modality: str, options: dict[str, int]) -> Params:
     return replace(params, shards=str(folder / "shards"), sources={**params.sources, name: changed})
 
 
-def _convert(params: Params, modality: str, raw: Path, makers: Makers) -> None:
-    prepare(params, SOURCES[modality], "train", raw, makers)
+def _convert(params: Params, modality: str, raw: Path, executor: Executor) -> None:
+    prepare(params, SOURCES[modality], "train", raw, executor)
 
 
 def _worker_seconds(params: Params, modality: str, raw: Path, count: int) -> float:
     """Of the second run: in the first the workers import."""
     with local_client(count) as client:
-        makers = partial(in_workers, WorkerPool(client, Job(params)))
-        run = partial(_convert, params, modality, raw, makers)
+        executor = partial(in_workers, WorkerPool(client, Job(params)))
+        run = partial(_convert, params, modality, raw, executor)
         run()
         return seconds(run, time.perf_counter)
 

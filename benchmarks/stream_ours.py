@@ -21,7 +21,7 @@ from pipeline.store import FeatureStore, ShardFeatures, StoreWriter
 from pipeline.views import Chain, ViewMaker, chain_for
 from pipeline.views.digest import key_digest
 from stage2_train.stream import join
-from stage2_train.stream.order import Cursor, spread
+from stage2_train.stream.order import Cursor, split_over_ranks
 from stage2_train.stream.targets import TeacherTargets
 from stage2_train.stream.texts import TextTable
 
@@ -83,12 +83,12 @@ class Ours:
             count += sum(map(len, found))
             return found
 
-        share = spread({SOURCE: BATCH}, ranks)[SOURCE]
+        split = split_over_ranks({SOURCE: BATCH}, ranks)[SOURCE]
         with patch.object(rows, "_read", counted):
             for rank in range(ranks):
                 source = self._stream(folder)
                 for first in range(0, source.order.samples, BATCH):
-                    slots = source.order.slots(Cursor(position=first), share.numbers(rank))
+                    slots = source.order.slots(Cursor(position=first), split.numbers(rank))
                     for shard, group in groupby(sorted(slots), key=attrgetter("shard")):
                         source._read(shard, [slot.row for slot in group])
         return count

@@ -32,7 +32,7 @@ from pipeline.samples import decode_member
 from pipeline.shards import read_shard
 from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.teachers import Teacher
-from stage2_train.stream.loader import Fed
+from stage2_train.stream.loader import LoadedBatches
 from stage2_train.stream.targets import TeacherTargets, source_folder
 from stage2_train.training.checkpoint import Progress
 from stage2_train.training.cores import spare_cores
@@ -105,7 +105,10 @@ def one_process(params: Params, steps: int) -> None:
 
 
 def rate(
-    trainer: Trainer, feed: Iterator[Fed], steps: int, before: Callable[[], None] | None = None
+    trainer: Trainer,
+    feed: Iterator[LoadedBatches],
+    steps: int,
+    before: Callable[[], None] | None = None,
 ) -> Rate:
     """Run updates, at a learning rate too small to matter, and measure all but the first few."""
     waited = started = 0.0
@@ -119,7 +122,7 @@ def rate(
     return Rate(steps * trainer.config.batch_size / seconds, waited / seconds)
 
 
-def rate_on_all_cores(trainer: Trainer, feed: Iterator[Fed], steps: int) -> Rate:
+def rate_on_all_cores(trainer: Trainer, feed: Iterator[LoadedBatches], steps: int) -> Rate:
     """The same with the cores that are otherwise left to the loader."""
     threads = torch.get_num_threads()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
@@ -135,7 +138,7 @@ def online_teachers(params: Params, trainer: Trainer) -> Callable[[], None]:
     """
     jobs: list[tuple[Teacher, Tensor]] = []
     for source, stores in trainer.assembly.targets.items():
-        size = trainer.assembly.shares[source].size * params.train.accumulate
+        size = trainer.assembly.batch_splits[source].size * params.train.accumulate
         for store in stores:
             teacher = teacher_of(params, params.extract[store.name].teacher, source)
             jobs.append((teacher, teacher_inputs(params, store, teacher, source, size)))

@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.commands import prepare_command
 from pipeline.config import Params
 from pipeline.errors import UnreadableSample, UserError
-from pipeline.places import place
+from pipeline.locations import path_or_url
 from pipeline.samples import decode_member, decode_text
 from pipeline.shards import INDEX, ShardIndex, read_index, read_shard
 from pipeline.views import EVALUATION, ViewMaker, chain_for
@@ -41,7 +41,7 @@ def labelled_views(params: Params, source: str, split: str) -> LabelledViews:
         UserError: it is not prepared, has no labelled sample that is readable, or a label that is
             none of its classes.
     """
-    folder = place(params.shards) / source / split
+    folder = path_or_url(params.shards) / source / split
     index = read_index(folder)
     maker = ViewMaker(chain_for(index.modality, index.modality), params.seed, params.views)
     views, labels = list[Any](), list[int]()

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.places import is_remote
+from pipeline.locations import is_remote
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, SoftFileLock, Timeout
 
 from pipeline.errors import UserError
-from pipeline.places import is_remote
+from pipeline.locations import is_remote
 
 
 @contextmanager

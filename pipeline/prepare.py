@@ -25,7 +25,7 @@ from pipeline.unknown_name import unknown_name
 from pipeline.workers.arguments import add_worker_arguments
 
 if TYPE_CHECKING:
-    from pipeline.preparation.making import Makers
+    from pipeline.preparation.executors import Executor
 
 
 def main() -> None:
@@ -41,16 +41,16 @@ def main() -> None:
     raw = Path(arguments.raw or source.raw)
     with (
         keeping("finished tars are kept"),
-        _makers(params, arguments.workers, arguments.scheduler) as makers,
+        _executor(params, arguments.workers, arguments.scheduler) as executor,
     ):
         for split in source.splits:
-            prepare(params, arguments.source, split, raw, makers)
+            prepare(params, arguments.source, split, raw, executor)
 
 
 @contextmanager
-def _makers(params: Params, workers: int | None, scheduler: str | None) -> Iterator["Makers"]:
+def _executor(params: Params, workers: int | None, scheduler: str | None) -> Iterator["Executor"]:
     """This process, workers that are started here, or those of a cluster."""
-    from pipeline.preparation.making import in_this_process, in_workers
+    from pipeline.preparation.executors import in_this_process, in_workers
 
     if workers is None and scheduler is None:
         yield in_this_process

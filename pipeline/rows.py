@@ -16,7 +16,7 @@ import xxhash
 from upath import UPath
 
 from pipeline.errors import UserError
-from pipeline.places import is_remote
+from pipeline.locations import is_remote
 from pipeline.shards import ROWS, ShardInfo, present, remake_command, split_name
 from pipeline.small_files import open_regular, read_small
 from pipeline.tar import TarError, proved_files

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.config import Params
 from pipeline.drawing import draw_rows
 from pipeline.errors import UnreadableSample, UserError
-from pipeline.places import place
+from pipeline.locations import path_or_url
 from pipeline.samples import decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index, read_shard
 from pipeline.unknown_name import unknown_name
@@ -15,12 +15,12 @@ from pipeline.views import EVALUATION, View, ViewMaker, chains_of
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundSample:
     """A sample and where it lies."""
 
     key: str
     members: dict[str, bytes]
-    place: str
+    location: str
     """Split and tar."""
     index: ShardIndex
 
@@ -46,13 +46,13 @@ def show(params: Params, source: str, key: str, out: Path) -> Path:
     rows = sample_rows(params, params.sources[source].modality, found)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        draw_rows(rows, f"{source}   {found.place}   {key}   {_words(found)}", out)
+        draw_rows(rows, f"{source}   {found.location}   {key}   {_words(found)}", out)
     except (OSError, ValueError) as error:
         raise UserError(f"{out}: cannot be written ({error}); name a PNG file with --out") from None
     return out
 
 
-def find_sample(params: Params, source: str, key: str) -> Found:
+def find_sample(params: Params, source: str, key: str) -> FoundSample:
     """Look a key up in every prepared split of a source, tar by tar.
 
     Raises:
@@ -60,17 +60,17 @@ def find_sample(params: Params, source: str, key: str) -> Found:
     """
     known: list[str] = []
     for split in params.sources[source].splits:
-        folder = place(params.shards) / source / split
+        folder = path_or_url(params.shards) / source / split
         index = read_index(folder)
         for shard in index.shards:
             for name, members in read_shard(folder, shard):
                 if name == key:
-                    return Found(key, members, f"{split}/{shard.name}", index)
+                    return FoundSample(key, members, f"{split}/{shard.name}", index)
                 known.append(name)
     raise unknown_name(f"key of {source}", key, known)
 
 
-def sample_rows(params: Params, modality: str, found: Found) -> list[Row]:
+def sample_rows(params: Params, modality: str, found: FoundSample) -> list[Row]:
     """The sample's own chain and those of its paired members, as far as it has them.
 
     Raises:
@@ -85,14 +85,14 @@ def sample_rows(params: Params, modality: str, found: Found) -> list[Row]:
             views = dict(zip(numbers, maker.views(stored, found.key, numbers)))
         except UnreadableSample as error:
             if model == modality:
-                raise UserError(f"{found.place}: sample '{found.key}': {error}") from None
+                raise UserError(f"{found.location}: sample '{found.key}': {error}") from None
             continue
         paired = "" if chain.member == modality else f" paired with {modality}"
         rows.setdefault(chain.description, Row(f"{chain.member}{paired}", stored, views))
     return list(rows.values())
 
 
-def _words(found: Found) -> str:
+def _words(found: FoundSample) -> str:
     """Its labels, or where it has none its first caption."""
     try:
         text = decode_text(found.members)

@@ -17,7 +17,7 @@ import xxhash
 
 from pipeline import commands
 from pipeline.errors import UserError
-from pipeline.places import is_remote
+from pipeline.locations import is_remote
 from pipeline.small_files import open_regular, read_json
 from pipeline.tar import TarError, plain_files
 

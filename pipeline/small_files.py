@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 import msgspec
 
 from pipeline.errors import UserError
-from pipeline.places import is_remote
+from pipeline.locations import is_remote
 
 LIMIT = 1 << 24
 """Bytes of a small file, unless its reader says otherwise."""

@@ -19,8 +19,8 @@ from pipeline.identity import (
     teacher_identity,
     templates_identity,
 )
+from pipeline.locations import path_or_url
 from pipeline.openclip import arch_file
-from pipeline.places import place
 from pipeline.prompts import class_embeddings, templates
 from pipeline.shards import ShardIndex, read_index
 from pipeline.store import Provenance, ShardFeatures, ShardWriter, StoreWriter, exclusive
@@ -128,7 +128,7 @@ class Extraction:
 
 def shard_folder(params: Params, name: str) -> Path:
     """Folder of the training shards that an extraction reads."""
-    return place(params.shards) / params.extract[name].source / "train"
+    return path_or_url(params.shards) / params.extract[name].source / "train"
 
 
 def store_folder(params: Params, name: str) -> Path:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from pipeline.errors import UserError
-from pipeline.places import remove
+from pipeline.locations import remove
 from pipeline.store.layout import TEXT
 from pipeline.store.marker import drop_markers, marker_path
 from stage1_extract.extraction import Extraction

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.config import Params
 from pipeline.engine import Workers
-from pipeline.places import place
+from pipeline.locations import path_or_url
 from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member
 from pipeline.shards import ShardInfo, read_index
@@ -86,7 +86,7 @@ def workers_for(params: Params, names: Sequence[str]) -> int:
     """As many as a run of some extractions is to have: none where one process has made all views
     before others have started, which takes them seconds."""
     sources = {params.extract[name].source for name in names}
-    folders = [place(params.shards) / source / "train" for source in sources]
+    folders = [path_or_url(params.shards) / source / "train" for source in sources]
     samples = sum(read_index(folder).samples for folder in folders)
     return most_workers() if samples * params.views.count >= FEW_VIEWS else 0
 

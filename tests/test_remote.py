@@ -9,8 +9,8 @@ import pytest
 from s3fs import S3FileSystem
 
 from pipeline.errors import UserError
-from pipeline.places import place
-from pipeline.preparation import making, prepare, split
+from pipeline.locations import path_or_url
+from pipeline.preparation import executors, prepare, split
 from pipeline.rows import read_rows
 from pipeline.shards import read_index, read_shard
 from pipeline.store import FeatureStore
@@ -50,7 +50,7 @@ def extracted(root: Path, **changes: object) -> tuple[Extraction, int]:
 
 def objects(url: str) -> dict[str, bytes]:
     """Every object below a URL, with its content."""
-    folder = place(url)
+    folder = path_or_url(url)
     files = folder.fs.find(folder.path)  # type: ignore[attr-defined]
     return {name[len(folder.path) + 1 :]: folder.fs.cat_file(name) for name in files}  # type: ignore[attr-defined]
 
@@ -69,7 +69,7 @@ def test_a_conversion_that_was_stopped_goes_on_and_leaves_no_tar_of_another(
 
     url = f"s3://{BUCKET}/again"
     params = tiny_params(remote, shards=url)
-    folder = place(f"{url}/objects/train")
+    folder = path_or_url(f"{url}/objects/train")
     (folder / "000009.tar").write_bytes(b"of an older conversion")
     with monkeypatch.context() as patch:
         patch.setattr(split, "_index", interrupt)
@@ -77,7 +77,7 @@ def test_a_conversion_that_was_stopped_goes_on_and_leaves_no_tar_of_another(
             prepare(params, "objects", "train", remote / "pack")
     assert len(objects(url)) == 1 + 3 * 3 + 1  # tars, their rows and records, rejected.jsonl
     with monkeypatch.context() as patch:
-        patch.setattr(making, "convert_shard", interrupt)
+        patch.setattr(executors, "convert_shard", interrupt)
         prepare(params, "objects", "train", remote / "pack")
     assert objects(f"{url}/objects") == {
         f"train/{name}": data for name, data in tree(remote / "shards/objects/train").items()
@@ -86,7 +86,7 @@ def test_a_conversion_that_was_stopped_goes_on_and_leaves_no_tar_of_another(
 
 def test_what_is_lacking_is_extracted_alone(remote: Path) -> None:
     before = objects(CACHE)
-    (place(CACHE) / "fake/objects-train.zarr/markers/000001.tar.0.json").unlink()
+    (path_or_url(CACHE) / "fake/objects-train.zarr/markers/000001.tar.0.json").unlink()
     _, batches = extracted(remote)
     assert batches == 2  # 6 samples x 2 views, 8 a batch
     assert extracted(remote)[1] == 0
@@ -104,7 +104,7 @@ def test_another_recipe_is_set_aside_and_taken_up_again(remote: Path) -> None:
 def test_a_connection_that_drops_in_mid_shard_is_taken_up_again(
     remote: Path, proxy: DroppingProxy
 ) -> None:
-    folder, local = place(f"{SHARDS}/objects/train"), remote / "shards" / "objects" / "train"
+    folder, local = path_or_url(f"{SHARDS}/objects/train"), remote / "shards" / "objects" / "train"
     info = read_index(folder).shards[0]
     drops = proxy.drops
     proxy.arm(after=info.bytes // 2)
@@ -113,7 +113,7 @@ def test_a_connection_that_drops_in_mid_shard_is_taken_up_again(
 
 
 def test_samples_are_sought_behind_a_url(remote: Path) -> None:
-    folder, local = place(f"{SHARDS}/objects/train"), remote / "shards" / "objects" / "train"
+    folder, local = path_or_url(f"{SHARDS}/objects/train"), remote / "shards" / "objects" / "train"
     info = read_index(folder).shards[1]
     assert read_rows(folder, info, [5, 0, 5]) == read_rows(local, info, [5, 0, 5])
     with pytest.raises(UserError, match=r"^s3://made/shards/.*9.tar.idx: not found; run: "):
@@ -123,8 +123,8 @@ def test_samples_are_sought_behind_a_url(remote: Path) -> None:
 def test_a_plane_whose_connection_drops_is_read_right(
     remote: Path, cached_world: Path, proxy: DroppingProxy
 ) -> None:
-    index = read_index(place(f"{SHARDS}/objects/train"))
-    store = FeatureStore(place(f"{CACHE}/fake/objects-train.zarr"), index)
+    index = read_index(path_or_url(f"{SHARDS}/objects/train"))
+    store = FeatureStore(path_or_url(f"{CACHE}/fake/objects-train.zarr"), index)
     local = FeatureStore(cached_world / "cache" / "fake" / "objects-train.zarr", index)
     drops = proxy.drops
     proxy.arm(after=200)
@@ -134,11 +134,11 @@ def test_a_plane_whose_connection_drops_is_read_right(
 
 
 def test_a_flipped_bit_is_refused(remote: Path) -> None:
-    file = place(CACHE) / "fake/objects-train.zarr/features/c/0/0/0"
+    file = path_or_url(CACHE) / "fake/objects-train.zarr/features/c/0/0/0"
     good = file.read_bytes()
     file.write_bytes(bytes([good[0] ^ 1]) + good[1:])
-    index = read_index(place(f"{SHARDS}/objects/train"))
-    store = FeatureStore(place(f"{CACHE}/fake/objects-train.zarr"), index)
+    index = read_index(path_or_url(f"{SHARDS}/objects/train"))
+    store = FeatureStore(path_or_url(f"{CACHE}/fake/objects-train.zarr"), index)
     with pytest.raises(UserError, match=r"^s3://made/cache/fake.*c/0/0/0: damaged, view 0"):
         store.read(0, 0)
     file.write_bytes(good)
@@ -149,15 +149,15 @@ def test_a_server_that_is_not_there_is_one_clear_line(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     S3FileSystem.clear_instance_cache()
     with pytest.raises(UserError, match=r"^s3://elsewhere/shards: cannot be reached \(.*AWS_ENDP"):
-        place("s3://elsewhere/shards")
+        path_or_url("s3://elsewhere/shards")
     S3FileSystem.clear_instance_cache()
 
 
 def test_a_scheme_that_nothing_reads_is_one_clear_line() -> None:
     with pytest.raises(UserError, match=r"^s4://made/shards: .*pip install"):
-        place("s4://made/shards")
+        path_or_url("s4://made/shards")
 
 
 def test_a_bucket_that_is_not_there_is_one_clear_line(remote: Path) -> None:
     with pytest.raises(UserError, match=r"^s3://nowhere/shards/train/index.json: not found"):
-        read_index(place("s3://nowhere/shards/train"))
+        read_index(path_or_url("s3://nowhere/shards/train"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveWeights:
-    """Weight of each loss part, 0 to switch it off. Formulas: `stage2_train.training.objectives`."""
+    """Weight of each loss part; 0 switches it off. Formulas: `stage2_train.training.objectives`."""
 
     text_binding: float = 1.0
     """Soft binding of every modality to the texts of the batch."""

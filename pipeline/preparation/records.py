@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.atomic import write_atomically
-from pipeline.places import is_remote, make_folder, remove
+from pipeline.locations import is_remote, make_folder, remove
 from pipeline.preparation.shard_task import ShardDone, ShardTask
 from pipeline.shards import ROWS, ShardInfo, file_hash
 

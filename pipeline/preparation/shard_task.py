@@ -8,7 +8,7 @@ from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem
 from pipeline.decoding.reasons import one_line
 from pipeline.errors import UnreadableSample, UserError
-from pipeline.places import filled
+from pipeline.locations import filled
 from pipeline.samples import check_member, decode_text
 from pipeline.shards import ShardInfo, write_shard
 from pipeline.transcoding import transcoded
@@ -44,7 +44,7 @@ class ShardDone:
 
 
 @dataclass(frozen=True)
-class Contents:
+class ListedSplit:
     """A listed split, and how its samples are to be stored."""
 
     source: SourceConfig
@@ -53,13 +53,13 @@ class Contents:
     """By key."""
 
 
-def contents(source: SourceConfig, dataset: RawDataset) -> Contents:
+def listed_split(source: SourceConfig, dataset: RawDataset) -> ListedSplit:
     """A listed split by the keys of its samples."""
-    return Contents(source, dataset, {item.key: item for item in dataset.items})
+    return ListedSplit(source, dataset, {item.key: item for item in dataset.items})
 
 
 def convert_shard(
-    split: Contents, folder: Path, task: ShardTask, on_sample: Callable[[], None]
+    split: ListedSplit, folder: Path, task: ShardTask, on_sample: Callable[[], None]
 ) -> ShardDone:
     """Write a tar into a folder, or none where no candidate is readable.
 
@@ -90,7 +90,7 @@ def convert_shard(
     return done
 
 
-def _stored(split: Contents, item: RawItem, captions: set[str]) -> dict[str, bytes]:
+def _stored(split: ListedSplit, item: RawItem, captions: set[str]) -> dict[str, bytes]:
     """Members of a sample as they go into its tar, all that will be decoded later decoded once."""
     members = item.read()
     _check_members(split, members)
@@ -103,7 +103,7 @@ def _stored(split: Contents, item: RawItem, captions: set[str]) -> dict[str, byt
     return stored
 
 
-def _check_members(split: Contents, members: dict[str, bytes]) -> None:
+def _check_members(split: ListedSplit, members: dict[str, bytes]) -> None:
     for member in split.dataset.members:
         check_member(members, member)
 

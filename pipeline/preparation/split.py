@@ -7,20 +7,20 @@ from pathlib import Path
 
 from pipeline.atomic import naming
 from pipeline.config import Params
+from pipeline.locations import filled, is_remote, make_folder, path_or_url, publish, remove
 from pipeline.lock import exclusive
-from pipeline.places import filled, is_remote, make_folder, place, publish, remove
+from pipeline.preparation.executors import Executor, SplitConversion, in_this_process
 from pipeline.preparation.identity import identity, recipe
 from pipeline.preparation.listing import read_raw, shard_tasks
-from pipeline.preparation.making import Makers, Making, in_this_process
 from pipeline.preparation.progress import ConversionProgress
 from pipeline.preparation.records import Records
 from pipeline.preparation.rejections import refusal, too_many, write_rejected
-from pipeline.preparation.shard_task import Contents, ShardDone, ShardTask, contents
+from pipeline.preparation.shard_task import ListedSplit, ShardDone, ShardTask, listed_split
 from pipeline.shards import FORMAT, INDEX, ROWS, ShardIndex, write_index
 
 
 def prepare(
-    params: Params, name: str, split: str, raw: Path, makers: Makers = in_this_process
+    params: Params, name: str, split: str, raw: Path, executor: Executor = in_this_process
 ) -> ShardIndex:
     """Convert one split; the finished folder replaces an older one in a single step.
 
@@ -31,19 +31,19 @@ def prepare(
     Raises:
         UserError: wrong input, too many rejected samples, or another run writes that split.
     """
-    listed = contents(params.sources[name], read_raw(params.sources[name], raw, split))
-    final = place(params.shards) / name / split
+    listed = listed_split(params.sources[name], read_raw(params.sources[name], raw, split))
+    final = path_or_url(params.shards) / name / split
     folder = final.with_name(f"{split}.partial")
     known = identity(params, name, listed.dataset, raw)
-    making = Making(name, split, str(raw), str(folder), known)
+    conversion = SplitConversion(name, split, str(raw), str(folder), known)
     tasks = shard_tasks(listed.items, params.seed, listed.source.samples_per_shard)
     with exclusive(final), naming(folder):
         make_folder(folder)
         with _nothing_half_done(folder):
-            done = _made(making, listed, tasks, makers)
+            done = _made(conversion, listed, tasks, executor)
             write_rejected(folder, list(done.values()))
             _refuse_too_many(folder, final, done, listed, Records(folder, known))
-            index = _index(params, making, listed, list(done.values()))
+            index = _index(params, conversion, listed, list(done.values()))
             _finish(folder, index, Records(folder, known))
         _put_in_place(folder, final)
     rejected = sum(len(shard.rejected) for shard in done.values())
@@ -53,15 +53,15 @@ def prepare(
 
 
 def _made(
-    making: Making, listed: Contents, tasks: Sequence[ShardTask], makers: Makers
+    conversion: SplitConversion, listed: ListedSplit, tasks: Sequence[ShardTask], executor: Executor
 ) -> dict[ShardTask, ShardDone]:
     """What became of the tasks, in their order; without the rest once too many are rejected."""
     total, rejected = len(listed.items), 0
     found: dict[ShardTask, ShardDone] = {}
     with (
-        ConversionProgress(f"{making.source}/{making.split}", total) as progress,
+        ConversionProgress(f"{conversion.source}/{conversion.split}", total) as progress,
         # Closed, so that nothing goes on behind a Ctrl-C
-        closing(makers(making, listed, tasks, progress.add)) as made,
+        closing(executor(conversion, listed, tasks, progress.add)) as made,
     ):
         for task, done in made:
             found[task] = done
@@ -76,7 +76,7 @@ def _refuse_too_many(
     folder: Path,
     final: Path,
     done: Mapping[ShardTask, ShardDone],
-    listed: Contents,
+    listed: ListedSplit,
     records: Records,
 ) -> None:
     """Stop where that is so; tars that lack a sample are made again when the data are mended."""
@@ -90,11 +90,11 @@ def _refuse_too_many(
 
 
 def _index(
-    params: Params, making: Making, listed: Contents, done: Sequence[ShardDone]
+    params: Params, conversion: SplitConversion, listed: ListedSplit, done: Sequence[ShardDone]
 ) -> ShardIndex:
     source, dataset = listed.source, listed.dataset
     return ShardIndex(
-        format=FORMAT, dataset=making.source, split=making.split, modality=source.modality,
+        format=FORMAT, dataset=conversion.source, split=conversion.split, modality=source.modality,
         classes=dataset.classes, licence=dataset.licence,
         captions=sorted({caption for shard in done for caption in shard.captions}),
         samples_per_shard=source.samples_per_shard,

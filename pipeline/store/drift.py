@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
-from pipeline.places import remove
+from pipeline.locations import remove
 from pipeline.store.layout import repair_command
 
 FILE = "drifted.json"

@@ -23,7 +23,7 @@ import numpy as np
 from pipeline import commands
 from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
-from pipeline.places import place, remove
+from pipeline.locations import path_or_url, remove
 from pipeline.store.provenance import FILE as PROVENANCE
 from pipeline.store.provenance import Provenance
 from pipeline.store.zarr_files import group_files
@@ -116,7 +116,7 @@ class Layout:
 
 def store_path(cache: str | Path, teacher: str, dataset: str, split: str) -> Path:
     """Folder of the store of a teacher over a dataset split."""
-    return place(cache) / teacher / f"{dataset}-{split}.zarr"
+    return path_or_url(cache) / teacher / f"{dataset}-{split}.zarr"
 
 
 def extract_command(store: Path) -> str:

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 from upath import UPath
 
-from pipeline.places import is_remote
+from pipeline.locations import is_remote
 
 
 def read_chunk(file: Path, number: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:

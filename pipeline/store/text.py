@@ -9,7 +9,7 @@ import numpy as np
 import xxhash
 
 from pipeline.atomic import write_atomically
-from pipeline.places import remove
+from pipeline.locations import remove
 from pipeline.small_files import read_json, read_small
 from pipeline.store.layout import TEXT
 from pipeline.store.zarr_files import array_files

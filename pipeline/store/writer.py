@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.places import is_remote, make_folder, move
+from pipeline.locations import is_remote, make_folder, move
 from pipeline.shards import ShardIndex
 from pipeline.store.layout import BLOCK, Layout, extract_command, lay_out
 from pipeline.store.marker import blocks_there, drop_markers, files_are_whole, read_marker

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stage2_train.stream.join import MiniBatch
-from stage2_train.stream.loader import Fed
+from stage2_train.stream.loader import LoadedBatches
 
 
 class DeviceBatches:
@@ -21,31 +21,31 @@ class DeviceBatches:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
-        self._next: Fed | None = None
+        self._next: LoadedBatches | None = None
         self.waited = 0.0
         """Seconds spent waiting for the feed, in all."""
 
-    def take(self, feed: Iterator[Fed]) -> Fed:
+    def take(self, feed: Iterator[LoadedBatches]) -> LoadedBatches:
         """The next of the feed, on the device."""
-        fed, self._next = self._next or self._fetched(feed), None
+        loaded, self._next = self._next or self._fetched(feed), None
         if self._copies is not None:
             computing = torch.cuda.current_stream(self._device)
             computing.wait_stream(self._copies)
-            for tensor in _tensors(fed):
+            for tensor in _tensors(loaded):
                 tensor.record_stream(computing)
-        return fed
+        return loaded
 
-    def fetch_ahead(self, feed: Iterator[Fed]) -> None:
+    def fetch_ahead(self, feed: Iterator[LoadedBatches]) -> None:
         """On a GPU, wait for the next of the feed already now, and start to copy it."""
         if self._copies is not None:
             self._next = self._fetched(feed)
 
-    def _fetched(self, feed: Iterator[Fed]) -> Fed:
+    def _fetched(self, feed: Iterator[LoadedBatches]) -> LoadedBatches:
         started = time.monotonic()
-        fed = next(feed)
+        loaded = next(feed)
         self.waited += time.monotonic() - started
         with torch.cuda.stream(self._copies):  # None: no stream
-            return replace(fed, batches=[self._moved(batch) for batch in fed.batches])
+            return replace(loaded, batches=[self._moved(batch) for batch in loaded.batches])
 
     def _moved(self, batch: MiniBatch) -> MiniBatch:
         return replace(
@@ -62,6 +62,6 @@ class DeviceBatches:
         return part.to(self._device, non_blocking=True)
 
 
-def _tensors(fed: Fed) -> Iterator[Tensor]:
-    for batch in fed.batches:
+def _tensors(loaded: LoadedBatches) -> Iterator[Tensor]:
+    for batch in loaded.batches:
         yield from (*batch.inputs, batch.text, *batch.targets.values())

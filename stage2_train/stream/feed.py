@@ -7,7 +7,7 @@ from itertools import repeat
 
 from pipeline.engine import Workers, prefetched_map
 from stage2_train.stream.join import Streams
-from stage2_train.stream.loader import Fed, Reading
+from stage2_train.stream.loader import LoadedBatches, RankLoader
 
 AHEAD = 2
 """Steps that the workers are ahead."""
@@ -19,8 +19,8 @@ _MEND = (
 
 @contextmanager
 def open_feed(
-    streams: Streams, reading: Reading, *, workers: int, pinned: bool
-) -> Iterator[Iterator[Fed]]:
+    streams: Streams, loader: RankLoader, *, workers: int, pinned: bool
+) -> Iterator[Iterator[LoadedBatches]]:
     """An endless iterator over a rank's parts of the steps.
 
     Processes decode; a thread puts together what they made and, with `pinned`, puts it to where a
@@ -30,8 +30,8 @@ def open_feed(
         UserError: from the iterator: bad data, or a process was killed.
     """
     with Workers(streams, workers, _MEND) as pool, ThreadPoolExecutor(1) as receiver:
-        made = pool.map(reading.draws(), AHEAD * reading.draws_a_step)
-        steps = reading.joined(made, pinned=pinned)
+        made = pool.map(loader.draws(), AHEAD * loader.draws_a_step)
+        steps = loader.joined(made, pinned=pinned)
         try:
             yield prefetched_map(receiver, next, repeat(steps), 1)
         finally:

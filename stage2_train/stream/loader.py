@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from stage2_train.stream.join import Draw, MiniBatch
-from stage2_train.stream.order import Cursor, Share, SourceOrder
+from stage2_train.stream.order import BatchSplit, Cursor, SourceOrder
 
 MOST_SAMPLES = 32
 """Of a draw: enough that its way between processes costs little, beside decoding."""
 
 
 @dataclass(frozen=True)
-class Fed:
+class LoadedBatches:
     """One mini-batch of every source."""
 
     batches: list[MiniBatch]
@@ -24,11 +24,11 @@ class Fed:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a rank reads, and from where on."""
+class RankLoader:
+    """What a rank reads of every step, and from where on."""
 
     orders: Mapping[str, SourceOrder]
-    shares: Mapping[str, Share]
+    splits: Mapping[str, BatchSplit]
     """Of the same sources, in the order of a step's mini-batches."""
     cursors: Mapping[str, Cursor]
     """Of sources that are not at their start."""
@@ -37,7 +37,7 @@ class Reading:
     @property
     def draws_a_step(self) -> int:
         """Of all sources together."""
-        return sum(self._parts(source) for source in self.shares)
+        return sum(self._parts(source) for source in self.splits)
 
     def draws(self) -> Iterator[Draw]:
         """Endlessly, step by step and source by source.
@@ -45,12 +45,12 @@ class Reading:
         A draw takes every n-th of the rank's samples, which come from every n-th run: few tars.
         """
         for cursors in self._starts():
-            for source, share in self.shares.items():
-                numbers, parts = share.numbers(self.rank), self._parts(source)
+            for source, split in self.splits.items():
+                numbers, parts = split.numbers(self.rank), self._parts(source)
                 for part in range(parts):
                     yield Draw(source, cursors[source], numbers[part::parts])
 
-    def joined(self, made: Iterator[MiniBatch], *, pinned: bool) -> Iterator[Fed]:
+    def joined(self, made: Iterator[MiniBatch], *, pinned: bool) -> Iterator[LoadedBatches]:
         """The steps that the results of `draws` make up; ends where they end.
 
         Args:
@@ -61,25 +61,25 @@ class Reading:
         next(starts)
         for behind in starts:
             batches = []
-            for source in self.shares:
+            for source in self.splits:
                 parts = list(islice(made, self._parts(source)))
                 if not parts:
                     return
                 batches.append(_joined(parts, pinned))
-            yield Fed(batches, behind)
+            yield LoadedBatches(batches, behind)
 
     def _starts(self) -> Iterator[dict[str, Cursor]]:
         """Where each source stands before every step."""
-        cursors = {source: self.cursors.get(source, Cursor()) for source in self.shares}
+        cursors = {source: self.cursors.get(source, Cursor()) for source in self.splits}
         while True:
             yield cursors
             cursors = {
-                source: self.orders[source].after(cursors[source], share.size)
-                for source, share in self.shares.items()
+                source: self.orders[source].after(cursors[source], split.size)
+                for source, split in self.splits.items()
             }
 
     def _parts(self, source: str) -> int:
-        return -(-self.shares[source].by_rank[self.rank] // MOST_SAMPLES)
+        return -(-self.splits[source].by_rank[self.rank] // MOST_SAMPLES)
 
 
 def _joined(parts: Sequence[MiniBatch], pinned: bool) -> MiniBatch:

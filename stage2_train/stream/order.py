@@ -126,8 +126,8 @@ def mini_batch_sizes(weights: dict[str, float], total: int) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class Share:
-    """How one source's mini-batch is spread over the ranks."""
+class BatchSplit:
+    """How one source's mini-batch is split over the ranks."""
 
     by_rank: tuple[int, ...]
     """Samples of each rank; they differ by at most one."""
@@ -139,7 +139,7 @@ class Share:
         """Samples of all ranks together."""
         return sum(self.by_rank)
 
-    def part(self, rank: int) -> float:
+    def fraction(self, rank: int) -> float:
         """A rank's part of the whole, 0..1."""
         return self.by_rank[rank] / self.size
 
@@ -149,12 +149,12 @@ class Share:
         return range((rank - self.first) % ranks, self.size, ranks)
 
 
-def spread(sizes: dict[str, int], ranks: int) -> dict[str, Share]:
-    """Each source's share. What one source leaves over goes to the ranks that the one before it
+def split_over_ranks(sizes: dict[str, int], ranks: int) -> dict[str, BatchSplit]:
+    """Each source's split. What one source leaves over goes to the ranks that the one before it
     passed by, so that the ranks' totals differ by at most one too."""
     firsts = accumulate(sizes.values(), initial=0)
     return {
-        source: Share(
+        source: BatchSplit(
             tuple(_of_rank(rank, first, size, ranks) for rank in range(ranks)), first % ranks
         )
         for (source, size), first in zip(sizes.items(), firsts)

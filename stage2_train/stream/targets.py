@@ -16,8 +16,8 @@ from pipeline.identity import (
     teacher_identity,
     templates_identity,
 )
+from pipeline.locations import path_or_url
 from pipeline.openclip import arch_file, local_dir, weights_here
-from pipeline.places import place
 from pipeline.prompts import templates
 from pipeline.shards import ShardIndex
 from pipeline.store import FeatureStore, Plane, Provenance, store_path
@@ -166,4 +166,4 @@ def _known_teacher(
 
 def source_folder(params: Params, source: str) -> Path:
     """Folder of a source's training shards."""
-    return place(params.shards) / source / "train"
+    return path_or_url(params.shards) / source / "train"

@@ -5,7 +5,7 @@
 One step, from mini-batches to new weights:
     step            `StepObjective`: mini-batches -> the weighted sum of
     objectives      the losses
-    whole_batch     what a loss needs of the other ranks' rows
+    global_batch    what a loss needs of the other ranks' rows
     update          `Update`: forward, backward, optimizer, one verdict of all ranks
     schedule        learning rate and optimizer
 What comes of it:

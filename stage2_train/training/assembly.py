@@ -14,7 +14,13 @@ from pipeline.identity import templates_identity, training_identity
 from pipeline.openclip import load_openclip
 from pipeline.prompts import templates
 from pipeline.shards import ShardIndex, read_index
-from stage2_train.stream.order import STREAM, Share, SourceOrder, mini_batch_sizes, spread
+from stage2_train.stream.order import (
+    STREAM,
+    BatchSplit,
+    SourceOrder,
+    mini_batch_sizes,
+    split_over_ranks,
+)
 from stage2_train.stream.targets import TeacherTargets, open_targets, source_folder
 from stage2_train.stream.texts import TextTable, build_text_table
 from stage2_train.student import Student
@@ -36,7 +42,7 @@ class Assembly:
     indexes: dict[str, ShardIndex]
     targets: dict[str, list[TeacherTargets]]
     """Source -> its stores, in the order of `train.teachers`."""
-    shares: dict[str, Share]
+    batch_splits: dict[str, BatchSplit]
     """Source -> how the ranks share its samples of one forward pass."""
     student: Student
     texts: TextTable
@@ -68,8 +74,9 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
             for so many ranks.
     """
     config = params.train
-    shares = spread(mini_batch_sizes(config.sources, config.batch_size // config.accumulate), ranks)
-    _check_shares(shares, ranks, config)
+    sizes = mini_batch_sizes(config.sources, config.batch_size // config.accumulate)
+    splits = split_over_ranks(sizes, ranks)
+    _check_splits(splits, ranks, config)
     _check_modalities(params)
     indexes = {s: read_index(source_folder(params, s)) for s in config.sources}
     targets = _open_stores(params, indexes)
@@ -81,13 +88,13 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
     texts = build_text_table(student, indexes, prompts)
     projectors = make_projectors(params, student, targets)
     objective = StepObjective(
-        student, projectors, texts, targets, shares, config.anchor, config.objectives
+        student, projectors, texts, targets, splits, config.anchor, config.objectives
     )
     if device.type == "cuda":
         student.hold_trunk_in(torch.bfloat16)
     if config.compile:
         compile_blocks(student, len(config.sources))
-    return Assembly(indexes, targets, shares, student, texts, objective.to(device))
+    return Assembly(indexes, targets, splits, student, texts, objective.to(device))
 
 
 def compile_blocks(student: Student, sources: int) -> None:
@@ -140,13 +147,13 @@ def _open_stores(
     return targets
 
 
-def _check_shares(shares: Mapping[str, Share], ranks: int, config: TrainConfig) -> None:
+def _check_splits(splits: Mapping[str, BatchSplit], ranks: int, config: TrainConfig) -> None:
     """A rank without a sample of some source would leave parameters without a gradient."""
-    for source, share in shares.items():
-        if share.size < ranks:
+    for source, split in splits.items():
+        if split.size < ranks:
             raise UserError(
                 f"train.batch_size {config.batch_size} over {config.accumulate} forward passes "
-                f"gives source '{source}' {share.size} samples for {ranks} ranks; raise "
+                f"gives source '{source}' {split.size} samples for {ranks} ranks; raise "
                 "batch_size or the source's weight, or lower accumulate"
             )
 

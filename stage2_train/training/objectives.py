@@ -31,7 +31,7 @@ def _in_float32(objective: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return computed
 
 
-class Labelled(NamedTuple):
+class LabelledFeatures(NamedTuple):
     """Rows beside what their labels mean."""
 
     features: Tensor
@@ -47,19 +47,21 @@ class Labelled(NamedTuple):
         return len(self.features) if self.valid is None else self.valid.sum()
 
 
-class Spread(NamedTuple):
-    """Rows that are spread over the ranks."""
+class GatheredFeatures(NamedTuple):
+    """Rows that are split over the ranks."""
 
-    own: Labelled
+    local: LabelledFeatures
     """This rank's."""
-    everyone: Labelled
-    """All ranks', the own ones among them."""
+    gathered: LabelledFeatures
+    """All ranks', the local ones among them."""
 
 
-def soft_binding(samples: Spread, anchors: Spread, *, tau: float, logit_scale: Tensor) -> Tensor:
+def soft_binding(
+    samples: GatheredFeatures, anchors: GatheredFeatures, *, tau: float, logit_scale: Tensor
+) -> Tensor:
     """Bind samples of one modality to anchors they were never paired with, by label meaning.
 
-    The mean of `one_way_binding` in both directions, own queries against everyone's keys. With
+    The mean of `one_way_binding` in both directions, local queries against gathered keys. With
     distinct labels and tau -> 0 it is CLIP's symmetric InfoNCE; samples of the same label share
     their targets' mass.
 
@@ -70,12 +72,14 @@ def soft_binding(samples: Spread, anchors: Spread, *, tau: float, logit_scale: T
         logit_scale: as in `one_way_binding`.
     """
     settings = {"tau": tau, "logit_scale": logit_scale}
-    there = _bound(samples.own, anchors.everyone, samples.everyone.counted, **settings)
-    back = _bound(anchors.own, samples.everyone, anchors.everyone.counted, **settings)
-    return (there + back) / 2
+    to_anchors = _bound(samples.local, anchors.gathered, samples.gathered.counted, **settings)
+    to_samples = _bound(anchors.local, samples.gathered, anchors.gathered.counted, **settings)
+    return (to_anchors + to_samples) / 2
 
 
-def _bound(queries: Labelled, keys: Labelled, total: Tensor | int, **settings: Any) -> Tensor:
+def _bound(
+    queries: LabelledFeatures, keys: LabelledFeatures, total: Tensor | int, **settings: Any
+) -> Tensor:
     rows = queries.features, keys.features, queries.texts, keys.texts
     return one_way_binding(
         *rows, total=total, valid_queries=queries.valid, valid_keys=keys.valid, **settings

@@ -29,8 +29,8 @@ class Ranks:
     @staticmethod
     def current() -> "Ranks":
         """Of the process group, where there is one."""
-        there = dist.is_available() and dist.is_initialized()
-        return Ranks(dist.get_rank(), dist.get_world_size()) if there else Ranks()
+        grouped = dist.is_available() and dist.is_initialized()
+        return Ranks(dist.get_rank(), dist.get_world_size()) if grouped else Ranks()
 
     @property
     def first(self) -> bool:
@@ -117,11 +117,11 @@ def process_group(timeout: float) -> Iterator[Ranks]:
 
 
 def _take_device(local_rank: int) -> None:
-    there = torch.cuda.device_count()
-    if local_rank >= there:
+    gpus = torch.cuda.device_count()
+    if local_rank >= gpus:
         raise UserError(
             f"rank {os.environ['RANK']} would be number {local_rank} on this machine, which has "
-            f"{there} GPUs; start torchrun with --nproc-per-node {there}"
+            f"{gpus} GPUs; start torchrun with --nproc-per-node {gpus}"
         )
     torch.cuda.set_device(local_rank)
 

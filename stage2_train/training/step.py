@@ -11,22 +11,22 @@ from pipeline.config.train import ObjectiveWeights
 from pipeline.errors import UserError
 from pipeline.identity import differences
 from stage2_train.stream.join import MiniBatch
-from stage2_train.stream.order import Share
+from stage2_train.stream.order import BatchSplit
 from stage2_train.stream.targets import TeacherTargets
 from stage2_train.stream.texts import TextTable
 from stage2_train.student import Student
 from stage2_train.student.inputs import tokenizer_input
 from stage2_train.student.projectors import FeatureProjectors
+from stage2_train.training.global_batch import Encoded, GlobalBatch, exchange, valid_rows
 from stage2_train.training.objectives import (
-    Labelled,
-    Spread,
+    GatheredFeatures,
+    LabelledFeatures,
     feature_distillation,
     load_balance,
     similarity_distillation,
     soft_binding,
 )
 from stage2_train.training.ranks import Ranks
-from stage2_train.training.whole_batch import Encoded, WholeBatch, exchange, there
 
 _SEEN_BY_CLIP = ("image", "video")
 """Modalities whose own views CLIP encodes, a clip as the mean of its frames; of the others its
@@ -57,7 +57,7 @@ class StepObjective(nn.Module):
         projectors: one head per distilled teacher.
         texts: label texts of the run.
         targets: source -> its opened stores.
-        shares: source -> how the ranks share its mini-batch.
+        splits: source -> how the ranks share its mini-batch.
         anchor: name of the teacher whose image features are anchors.
         weights: of the loss parts.
 
@@ -74,7 +74,7 @@ class StepObjective(nn.Module):
         projectors: FeatureProjectors,
         texts: TextTable,
         targets: Mapping[str, list[TeacherTargets]],
-        shares: Mapping[str, Share],
+        splits: Mapping[str, BatchSplit],
         anchor: str,
         weights: ObjectiveWeights,
     ) -> None:
@@ -82,7 +82,7 @@ class StepObjective(nn.Module):
         self.student, self.projectors, self.weights = student, projectors, weights
         self.register_buffer("texts", texts.features, persistent=False)
         self.encode = student.forward
-        self._shares, self._ranks = shares, Ranks.current()
+        self._splits, self._ranks = splits, Ranks.current()
         stores = [(source, store) for source in targets for store in targets[source]]
         anchors = [(source, store) for source, store in stores if store.teacher["name"] == anchor]
         self._teachers = {
@@ -104,73 +104,76 @@ class StepObjective(nn.Module):
     def forward(self, batches: list[MiniBatch]) -> StepLoss:
         """The weighted sum of all parts over one step's mini-batches."""
         encoded = [Encoded(b, self.encode(b.modality, tokenizer_input(b.inputs))) for b in batches]
-        whole = exchange(encoded, self._shares, self._paired, self._ranks)
-        labels = self._label_texts(whole)
+        batch = exchange(encoded, self._splits, self._paired, self._ranks)
+        labels = self._label_texts(batch)
         parts: dict[str, Tensor] = {}
         for item in encoded:
             source = item.batch.source
-            parts[f"text_binding/{source}"] = self._bind(item, whole, labels)
+            parts[f"text_binding/{source}"] = self._bind(item, batch, labels)
             if item.batch.modality != "image":
-                parts[f"image_binding/{source}"] = self._image_binding(item, encoded, whole)
+                parts[f"image_binding/{source}"] = self._image_binding(item, encoded, batch)
             parts[f"balance/{source}"] = load_balance(
-                whole.use[source], item.output.probability * self._part(source)
+                batch.use[source], item.output.probability * self._fraction(source)
             )
-            parts |= self._distillation(item, whole)
+            parts |= self._distillation(item, batch)
         total = sum(
             getattr(self.weights, name.split("/")[0]) * part for name, part in parts.items()
         )
         assert isinstance(total, Tensor)
-        use = {source: shares.mean(0) for source, shares in whole.use.items()}
+        use = {source: shares.mean(0) for source, shares in batch.use.items()}
         return StepLoss(total, {name: part.detach() for name, part in parts.items()}, use)
 
-    def _part(self, source: str) -> float:
-        return self._shares[source].part(self._ranks.rank)
+    def _fraction(self, source: str) -> float:
+        return self._splits[source].fraction(self._ranks.rank)
 
-    def _labelled(self, features: Tensor, rows: Tensor, valid: Tensor | None = None) -> Labelled:
-        return Labelled(features, self.texts[rows], valid)
+    def _labelled(
+        self, features: Tensor, rows: Tensor, valid: Tensor | None = None
+    ) -> LabelledFeatures:
+        return LabelledFeatures(features, self.texts[rows], valid)
 
-    def _label_texts(self, whole: WholeBatch) -> Spread:
+    def _label_texts(self, batch: GlobalBatch) -> GatheredFeatures:
         """All label texts of the step, as anchors; the ranks share them as queries.
 
         Of a text that several samples have, the first counts: as many rows as samples, whatever
         the labels, so that the device need not be asked how many there are.
         """
-        rows = torch.cat(list(whole.texts.values())).sort().values
+        rows = torch.cat(list(batch.texts.values())).sort().values
         first = torch.cat((rows.new_ones(1, dtype=torch.bool), rows[1:] != rows[:-1]))
         everyone = self._labelled(self.texts[rows], rows, first)
         own = (part.tensor_split(self._ranks.count)[self._ranks.rank] for part in (rows, first))
         row, valid = own
-        return Spread(self._labelled(self.texts[row], row, valid), everyone)
+        return GatheredFeatures(self._labelled(self.texts[row], row, valid), everyone)
 
-    def _image_binding(self, item: Encoded, encoded: list[Encoded], whole: WholeBatch) -> Tensor:
+    def _image_binding(self, item: Encoded, encoded: list[Encoded], batch: GlobalBatch) -> Tensor:
         """Bind a mini-batch to its paired images' cached features and to the step's images."""
-        own, everyone = [], []
+        local, gathered = [], []
         for source, name in self._paired:
             if source == item.batch.source:
-                own.append(self._present(item.batch.targets[name], item.batch.text))
-                everyone.append(self._present(whole.paired[name], whole.texts[source]))
+                local.append(self._present(item.batch.targets[name], item.batch.text))
+                gathered.append(self._present(batch.paired[name], batch.texts[source]))
         for other in encoded:
             source = other.batch.source
             if other.batch.modality == "image":
-                own.append(self._every(other.output.embedding.float(), other.batch.text))
-                everyone.append(self._every(whole.embeddings[source], whole.texts[source]))
-        if not everyone:
+                local.append(self._every(other.output.embedding.float(), other.batch.text))
+                gathered.append(self._every(batch.embeddings[source], batch.texts[source]))
+        if not gathered:
             return item.output.embedding.sum() * 0.0
-        return self._bind(item, whole, Spread(_joined(own), _joined(everyone)))
+        anchors = GatheredFeatures(_concatenated(local), _concatenated(gathered))
+        return self._bind(item, batch, anchors)
 
-    def _every(self, features: Tensor, rows: Tensor) -> Labelled:
+    def _every(self, features: Tensor, rows: Tensor) -> LabelledFeatures:
         return self._labelled(features, rows, torch.ones_like(rows, dtype=torch.bool))
 
-    def _present(self, features: Tensor, rows: Tensor) -> Labelled:
+    def _present(self, features: Tensor, rows: Tensor) -> LabelledFeatures:
         """Rows of features, of which those that are NaN do not count."""
-        valid = there(features)
+        valid = valid_rows(features)
         return self._labelled(torch.where(valid[:, None], features, 0.0), rows, valid)
 
-    def _bind(self, item: Encoded, whole: WholeBatch, anchors: Spread) -> Tensor:
+    def _bind(self, item: Encoded, batch: GlobalBatch, anchors: GatheredFeatures) -> Tensor:
         source = item.batch.source
-        samples = Spread(
+        samples = GatheredFeatures(
             self._labelled(item.output.embedding, item.batch.text),
-            self._labelled(whole.embeddings[source], whole.texts[source]),
+            self._labelled(batch.embeddings[source], batch.texts[source]),
         )
         return soft_binding(
             samples,
@@ -179,11 +182,11 @@ class StepObjective(nn.Module):
             logit_scale=self.student.logit_scale,
         )
 
-    def _distillation(self, item: Encoded, whole: WholeBatch) -> dict[str, Tensor]:
+    def _distillation(self, item: Encoded, batch: GlobalBatch) -> dict[str, Tensor]:
         """Follow every cached teacher of the source."""
         parts: dict[str, Tensor] = {}
         for name, target in item.batch.targets.items():
-            counted = {"valid": item.valid(name), "total": whole.valid[name]}
+            counted = {"valid": item.valid(name), "total": batch.valid[name]}
             if name in self._teachers:
                 projected = self.projectors(self._teachers[name], item.output.hidden)
                 loss = feature_distillation(projected, target, **counted)
@@ -213,8 +216,8 @@ class StepObjective(nn.Module):
         return {f"teacher_similarity/{name}": loss}
 
 
-def _joined(parts: list[Labelled]) -> Labelled:
-    return Labelled(*(torch.cat(column) for column in zip(*parts)))
+def _concatenated(parts: list[LabelledFeatures]) -> LabelledFeatures:
+    return LabelledFeatures(*(torch.cat(column) for column in zip(*parts)))
 
 
 def _on_device(classes: np.ndarray | None, device: torch.device) -> Tensor | None:

@@ -16,7 +16,7 @@ from pipeline.device import default_device
 from pipeline.errors import UserError
 from stage2_train.stream.feed import open_feed
 from stage2_train.stream.join import Streams
-from stage2_train.stream.loader import Fed, Reading
+from stage2_train.stream.loader import LoadedBatches, RankLoader
 from stage2_train.training.assembly import assemble, recipe
 from stage2_train.training.checkpoint import Checkpoints, Progress, training_tensors
 from stage2_train.training.logbook import Logbook
@@ -146,8 +146,8 @@ class Trainer:
                 error = f"{why.filename or self.out}: {why.strerror or why}"
         error = self.ranks.from_first(error)
         if error:
-            there = self.checkpoints.folder_of(progress.step).exists()
-            if not self.ranks.from_first(there):
+            saved = self.checkpoints.folder_of(progress.step).exists()
+            if not self.ranks.from_first(saved):
                 self.checkpoints.save(self.tensors, progress)
             self._agreed_stop(
                 f"{error}; the finished training is kept as a checkpoint: mend that, and run: "
@@ -181,20 +181,22 @@ class Trainer:
         self.checkpoints.save(self.tensors, progress)
         return progress
 
-    def feed(self, progress: Progress) -> AbstractContextManager[Iterator[Fed]]:
+    def feed(self, progress: Progress) -> AbstractContextManager[Iterator[LoadedBatches]]:
         """This rank's data from where a training stands, made ready by processes of its own."""
         parts, config = self.assembly, self.config
         texts = replace(parts.texts, features=torch.empty(0))  # the student's business alone
         streams = Streams(self.params, parts.targets, texts)
         orders = parts.orders(config.seed)
-        reading = Reading(orders, parts.shares, progress.cursors, self.ranks.rank)
+        loader = RankLoader(orders, parts.batch_splits, progress.cursors, self.ranks.rank)
         pinned = self.device.type == "cuda"
-        return open_feed(streams, reading, workers=config.loader_workers, pinned=pinned)
+        return open_feed(streams, loader, workers=config.loader_workers, pinned=pinned)
 
 
-def _watched(feed: Iterator[Fed], watchdog: Watchdog, step: int) -> Iterator[Fed]:
+def _watched(
+    feed: Iterator[LoadedBatches], watchdog: Watchdog, step: int
+) -> Iterator[LoadedBatches]:
     while True:
         watchdog.at(step, "waiting for data")
-        fed = next(feed)
+        loaded = next(feed)
         watchdog.at(step, "training, or waiting for another rank")
-        yield fed
+        yield loaded

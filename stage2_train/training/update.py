@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from stage2_train.stream.device_batches import DeviceBatches
 from stage2_train.stream.join import MiniBatch
-from stage2_train.stream.loader import Fed
+from stage2_train.stream.loader import LoadedBatches
 from stage2_train.stream.order import Cursor
 from stage2_train.training.ranks import Ranks
 from stage2_train.training.step import StepLoss, StepObjective
@@ -57,7 +57,9 @@ class Update:
                 objective, broadcast_buffers=False, gradient_as_bucket_view=True
             )
 
-    def __call__(self, feed: Iterator[Fed], rate: float, stop: Callable[[], bool]) -> StepReport:
+    def __call__(
+        self, feed: Iterator[LoadedBatches], rate: float, stop: Callable[[], bool]
+    ) -> StepReport:
         """Take a step's data from the feed and update the weights.
 
         `stop` tells at the end of the step whether this rank was asked to stop. On a GPU the host
@@ -69,14 +71,14 @@ class Update:
         self._optimizer.zero_grad(set_to_none=True)
         passes, waited = [], self._batches.waited
         for number in range(self._accumulate):
-            fed = self._batches.take(feed)
-            passes.append(self._backward(fed.batches, last=number == self._accumulate - 1))
-        verdict = self._verdict(passes, fed, stop())
+            loaded = self._batches.take(feed)
+            passes.append(self._backward(loaded.batches, last=number == self._accumulate - 1))
+        verdict = self._verdict(passes, loaded, stop())
         finite = self._step(verdict)
         self._batches.fetch_ahead(feed)
         values = dict(zip(verdict, torch.stack(list(verdict.values())).tolist()))
         stopped, waited = values.pop("stop") > 0, self._batches.waited - waited
-        return StepReport(values, fed.cursors, waited, bool(finite), stopped)
+        return StepReport(values, loaded.cursors, waited, bool(finite), stopped)
 
     def _step(self, verdict: Mapping[str, Tensor]) -> Tensor:
         """Update the weights if loss and gradient are finite, and say so: bool, on the device."""
@@ -102,11 +104,13 @@ class Update:
             return self._module.no_sync()
         return nullcontext()
 
-    def _verdict(self, passes: list[StepLoss], fed: Fed, stop: bool) -> dict[str, Tensor]:
+    def _verdict(
+        self, passes: list[StepLoss], loaded: LoadedBatches, stop: bool
+    ) -> dict[str, Tensor]:
         """Means of all ranks and passes, in one exchange; scalars on the device."""
         names = ["loss", *passes[0].parts, "replaced_samples", "stop"]
         rows = [torch.stack([p.total.detach(), *p.parts.values()]) for p in passes]
-        counts = [float(sum(batch.replaced for batch in fed.batches)), float(stop)]
+        counts = [float(sum(batch.replaced for batch in loaded.batches)), float(stop)]
         # Filled there: a copy of so little from here would wait for the device.
         own = [torch.full((1,), count, device=self._device) for count in counts]
         summed = self._ranks.summed(torch.cat((torch.stack(rows).mean(0), *own)))

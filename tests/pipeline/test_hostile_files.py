@@ -15,7 +15,7 @@ import pytest
 from pipeline.config import load_params
 from pipeline.config.yaml_document import LARGEST
 from pipeline.errors import UserError
-from pipeline.places import place
+from pipeline.locations import path_or_url
 from pipeline.shards import INDEX, LARGEST_INDEX, ShardInfo, read_index, write_index
 from pipeline.small_files import LIMIT, check_gzip, read_json
 from pipeline.store import FeatureStore, Provenance
@@ -193,7 +193,7 @@ SECRETS = ["s3://k:hush@bucket/a", "s3://k:hu/hush+@bucket/a", "s3://bucket/a?to
 
 @pytest.mark.parametrize("url", SECRETS)
 def test_the_secrets_of_an_address_are_not_shown(url: str) -> None:
-    for line in (refused(lambda: place(url)), str(UserError(f"{url}/index.json: not found"))):
+    for line in (refused(lambda: path_or_url(url)), str(UserError(f"{url}/index.json: not found"))):
         assert "***" in line
         assert "bucket/a" in line
         assert "hush" not in line

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.config import Params
 from pipeline.preparation import prepare
-from pipeline.preparation.making import Makers, in_this_process
+from pipeline.preparation.executors import Executor, in_this_process
 from pipeline.shards import ShardIndex
 from tests.tiny_world import tiny_params
 
@@ -22,9 +22,9 @@ def params_of(root: Path, **changes: object) -> Params:
     return tiny_params(root, sources={"objects": source, "renders": source})
 
 
-def prepared(root: Path, makers: Makers = in_this_process, **changes: object) -> ShardIndex:
+def prepared(root: Path, executor: Executor = in_this_process, **changes: object) -> ShardIndex:
     """Prepare the training split of it."""
-    return prepare(params_of(root, **changes), "objects", "train", root / "pack", makers)
+    return prepare(params_of(root, **changes), "objects", "train", root / "pack", executor)
 
 
 def spoil(root: Path, *keys: str) -> None:

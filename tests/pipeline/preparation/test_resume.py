@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.lock import exclusive
-from pipeline.preparation import making, split
+from pipeline.preparation import executors, split
 from tests.pipeline.made_store import tree
 from tests.pipeline.preparation.made_raw import SPLIT, copy_of, prepared, spoil
 from tests.tiny_world import make_pack
@@ -27,13 +27,13 @@ def root(tmp_path: Path) -> Path:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the tars that are made, not found finished."""
     names: list[str] = []
-    convert = making.convert_shard
+    convert = executors.convert_shard
 
     def noted(listed: object, folder: Path, task: object, *rest: object) -> object:
         names.append(task.tar)
         return convert(listed, folder, task, *rest)
 
-    monkeypatch.setattr(making, "convert_shard", noted)
+    monkeypatch.setattr(executors, "convert_shard", noted)
     return names
 
 

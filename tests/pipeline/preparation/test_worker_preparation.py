@@ -10,9 +10,9 @@ from distributed import Client
 from distributed.utils import get_mp_context
 
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.preparation import making
-from pipeline.preparation.making import Makers, in_workers
-from pipeline.preparation.shard_task import ShardTask, contents
+from pipeline.preparation import executors
+from pipeline.preparation.executors import Executor, in_workers
+from pipeline.preparation.shard_task import ShardTask, listed_split
 from pipeline.prepare import main
 from pipeline.workers.connection import local_client
 from pipeline.workers.job import Job
@@ -27,7 +27,7 @@ from tests.tiny_world import make_pack
 def workers() -> Iterator[Client]:
     """Two workers, forked from a process that has imported everything."""
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
-        get_mp_context().set_forkserver_preload([making.__name__, "pipeline.workers.pool"])
+        get_mp_context().set_forkserver_preload([executors.__name__, "pipeline.workers.pool"])
         with local_client(2) as client:
             yield client
 
@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def at(client: Client, root: Path, **changes: object) -> Makers:
+def at(client: Client, root: Path, **changes: object) -> Executor:
     return partial(in_workers, WorkerPool(client, Job(params_of(root, **changes))))
 
 
@@ -78,8 +78,10 @@ def test_too_many_rejected_in_workers_is_the_same_refusal(root: Path, workers: C
 def test_a_worker_that_sees_other_folders_says_so(
     root: Path, workers: Client, key: str, folder: str, why: str
 ) -> None:
-    made = making.Making("objects", "train", str(root / "pack"), str(root / folder), "made")
-    split = contents(params_of(root).sources["objects"], making.read_raw(
+    made = executors.SplitConversion(
+        "objects", "train", str(root / "pack"), str(root / folder), "made"
+    )
+    split = listed_split(params_of(root).sources["objects"], executors.read_raw(
         params_of(root).sources["objects"], root / "pack", "train"
     ))  # fmt: skip
     with pytest.raises(UserError, match=why):

@@ -16,7 +16,7 @@ import torch
 from pipeline.errors import UserError
 from pipeline.store.layout import shard_file
 from pipeline.views.chains import chain_for
-from stage2_train.stream.loader import Fed
+from stage2_train.stream.loader import LoadedBatches
 from stage2_train.training.checkpoint import Progress
 from stage2_train.training.trainer import Trainer
 from tests.stage2_train.training.rank_processes import on_ranks
@@ -34,7 +34,7 @@ def ignores(process: psutil.Process, number: int) -> bool:
     return bool(int(line, 16) >> (number - 1) & 1)
 
 
-def first_batches(world: Path, workers: int) -> list[Fed]:
+def first_batches(world: Path, workers: int) -> list[LoadedBatches]:
     with Trainer(params_of(world, loader_workers=workers)).feed(START) as feed:
         return list(islice(feed, 4))
 

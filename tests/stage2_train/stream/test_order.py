@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stage2_train.stream.order import MOST_RUNS, Cursor, Slot, SourceOrder, mini_batch_sizes, spread
+from stage2_train.stream.order import (
+    MOST_RUNS,
+    Cursor,
+    Slot,
+    SourceOrder,
+    mini_batch_sizes,
+    split_over_ranks,
+)
 
 COUNTS = st.lists(st.integers(0, 9), min_size=1, max_size=5).filter(any)
 SIZES = st.dictionaries(st.text(min_size=1), st.integers(1, 40), min_size=1, max_size=5)
@@ -20,13 +27,13 @@ def test_any_number_of_ranks_takes_the_same_samples_from_any_cursor(
     counts: list[int], size: int, ranks: int, taken: int
 ) -> None:
     order = SourceOrder(3, "objects", counts)
-    share = spread({"before": 5, "objects": size}, ranks)["objects"]
+    split = split_over_ranks({"before": 5, "objects": size}, ranks)["objects"]
     whole = stretch(order, Cursor(), taken + 3 * size)[taken:]
     cursor, found = order.after(Cursor(), taken), []
     for _ in range(3):
-        parts = {rank: order.slots(cursor, share.numbers(rank)) for rank in range(ranks)}
-        assert tuple(map(len, parts.values())) == share.by_rank
-        found += [parts[(share.first + n) % ranks].pop(0) for n in range(size)]
+        parts = {rank: order.slots(cursor, split.numbers(rank)) for rank in range(ranks)}
+        assert tuple(map(len, parts.values())) == split.by_rank
+        found += [parts[(split.first + n) % ranks].pop(0) for n in range(size)]
         cursor = order.after(cursor, size)
     assert found == whole
 
@@ -61,12 +68,12 @@ def test_a_batch_mixes_as_many_tars_as_there_are_runs() -> None:
 @pytest.mark.parametrize("ranks", [2, 8, 64])
 def test_ranks_share_the_tars_of_a_pass(ranks: int) -> None:
     """Each tar is one rank's, but for those that the end of a run cuts; 64 runs, 256 tars."""
-    order, share = SourceOrder(0, "a", [10] * 256), spread({"a": 128}, ranks)["a"]
+    order, split = SourceOrder(0, "a", [10] * 256), split_over_ranks({"a": 128}, ranks)["a"]
     tars = [set[int]() for _ in range(ranks)]
     for step in range(2560 // 128):
         cursor = order.after(Cursor(), 128 * step)
         for rank, own in enumerate(tars):
-            own |= {slot.shard for slot in order.slots(cursor, share.numbers(rank))}
+            own |= {slot.shard for slot in order.slots(cursor, split.numbers(rank))}
     assert sum(map(len, tars)) <= 256 + ranks
 
 
@@ -80,10 +87,10 @@ def test_a_source_without_samples_is_refused() -> None:
 def test_ranks_differ_by_at_most_one_in_every_source_and_in_all(
     sizes: dict[str, int], ranks: int
 ) -> None:
-    shares = spread(sizes, ranks)
-    assert {source: share.size for source, share in shares.items()} == sizes
-    totals = [sum(share.by_rank[rank] for share in shares.values()) for rank in range(ranks)]
-    for counts in (*(share.by_rank for share in shares.values()), totals):
+    splits = split_over_ranks(sizes, ranks)
+    assert {source: split.size for source, split in splits.items()} == sizes
+    totals = [sum(split.by_rank[rank] for split in splits.values()) for rank in range(ranks)]
+    for counts in (*(split.by_rank for split in splits.values()), totals):
         assert max(counts) - min(counts) <= 1
 
 

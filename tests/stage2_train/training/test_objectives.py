@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stage2_train.training.objectives import (
-    Labelled,
-    Spread,
+    GatheredFeatures,
+    LabelledFeatures,
     feature_distillation,
     one_way_binding,
     similarity_distillation,
@@ -25,8 +25,10 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
 
 def bind(e: Tensor, a: Tensor, e_texts: Tensor, a_texts: Tensor, **settings: Any) -> Tensor:
     """Soft binding where one rank holds everything."""
-    samples, anchors = Labelled(e, e_texts), Labelled(a, a_texts)
-    return soft_binding(Spread(samples, samples), Spread(anchors, anchors), **settings)
+    samples, anchors = LabelledFeatures(e, e_texts), LabelledFeatures(a, a_texts)
+    return soft_binding(
+        GatheredFeatures(samples, samples), GatheredFeatures(anchors, anchors), **settings
+    )
 
 
 def info_nce(a: Tensor, b: Tensor, scale: float) -> Tensor:
@@ -78,13 +80,13 @@ def test_the_scale_stops_at_a_hundred() -> None:
 
 def test_the_ranks_shares_add_up_to_the_whole_batch() -> None:
     e, a, t = draw(7, 16), draw(5, 16, seed=1), draw(12, 8, seed=2)
-    samples, anchors = Labelled(e, t[:7]), Labelled(a, t[7:])
+    samples, anchors = LabelledFeatures(e, t[:7]), LabelledFeatures(a, t[7:])
     settings = {"tau": 0.1, "logit_scale": SCALE}
     cuts = [(slice(3), slice(5)), (slice(3, 7), slice(5, 5))]  # the second has no anchors
     shares = [
         soft_binding(
-            Spread(Labelled(e[own], t[:7][own]), samples),
-            Spread(Labelled(a[theirs], t[7:][theirs]), anchors),
+            GatheredFeatures(LabelledFeatures(e[own], t[:7][own]), samples),
+            GatheredFeatures(LabelledFeatures(a[theirs], t[7:][theirs]), anchors),
             **settings,
         )
         for own, theirs in cuts
@@ -160,10 +162,11 @@ def test_rows_that_do_not_count_are_as_if_left_out() -> None:
     e, a, t = draw(5, 16), draw(7, 16, seed=1), draw(7, 12, seed=2)
     kept = torch.tensor([True, False, True, True, False, True, False])
     settings = {"tau": 0.1, "logit_scale": SCALE}
-    masked = Labelled(a.clone().requires_grad_(), t, kept)
-    samples, left = Labelled(e, t[:5]), Labelled(a[kept].requires_grad_(), t[kept])
+    masked = LabelledFeatures(a.clone().requires_grad_(), t, kept)
+    samples, left = LabelledFeatures(e, t[:5]), LabelledFeatures(a[kept].requires_grad_(), t[kept])
     losses = [
-        soft_binding(Spread(samples, samples), Spread(x, x), **settings) for x in (masked, left)
+        soft_binding(GatheredFeatures(samples, samples), GatheredFeatures(x, x), **settings)
+        for x in (masked, left)
     ]
     torch.testing.assert_close(*losses)
     sum(losses).backward()
@@ -173,10 +176,13 @@ def test_rows_that_do_not_count_are_as_if_left_out() -> None:
 
 def test_anchors_of_which_none_counts_bind_nothing() -> None:
     e, t = draw(5, 16).requires_grad_(), draw(5, 12)
-    anchors = Labelled(torch.zeros(3, 16), t[:3], torch.zeros(3, dtype=torch.bool))
-    samples = Labelled(e, t)
+    anchors = LabelledFeatures(torch.zeros(3, 16), t[:3], torch.zeros(3, dtype=torch.bool))
+    samples = LabelledFeatures(e, t)
     loss = soft_binding(
-        Spread(samples, samples), Spread(anchors, anchors), tau=0.1, logit_scale=SCALE
+        GatheredFeatures(samples, samples),
+        GatheredFeatures(anchors, anchors),
+        tau=0.1,
+        logit_scale=SCALE,
     )
     loss.backward()
     assert loss == 0

@@ -192,8 +192,8 @@ def test_an_anchor_from_another_clip_is_refused(world: Path) -> None:
     parts.targets["objects"][0].teacher["weights_sha256"] = "f" * 64  # type: ignore[index]
     with pytest.raises(UserError, match=r"train.anchor.*ffffffffffff"):
         StepObjective(
-            parts.student, parts.objective.projectors, parts.texts, parts.targets, parts.shares,
-            "clip", parts.objective.weights,
+            parts.student, parts.objective.projectors, parts.texts, parts.targets,
+            parts.batch_splits, "clip", parts.objective.weights,
         )  # fmt: skip
 
 

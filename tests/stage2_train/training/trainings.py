@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from pipeline.config import Params
-from stage2_train.stream.loader import Fed
+from stage2_train.stream.loader import LoadedBatches
 from stage2_train.training.checkpoint import Progress
 from stage2_train.training.trainer import Trainer
 from stage2_train.training.update import StepReport, Update
@@ -43,16 +43,18 @@ class Accident(Update):
         self._step, self._happens, self._count = step, happens, 0
         self.seen: list[torch.Tensor] = []
 
-    def __call__(self, feed: Iterator[Fed], rate: float, stop: Callable[[], bool]) -> StepReport:
+    def __call__(
+        self, feed: Iterator[LoadedBatches], rate: float, stop: Callable[[], bool]
+    ) -> StepReport:
         self._count += 1
         return self._inner(self._record(feed), rate, stop)
 
-    def _record(self, feed: Iterator[Fed]) -> Iterator[Fed]:
-        for fed in feed:
+    def _record(self, feed: Iterator[LoadedBatches]) -> Iterator[LoadedBatches]:
+        for loaded in feed:
             if self._count == self._step:
                 self._happens(self._trainer)
-            self.seen.append(fed.batches[0].targets["fake-objects"])
-            yield fed
+            self.seen.append(loaded.batches[0].targets["fake-objects"])
+            yield loaded
 
 
 def nothing(trainer: Trainer) -> None:

@@ -1,6 +1,6 @@
 """Folders on this machine, or behind an fsspec URL such as `s3://bucket/cache`.
 
-A URL's place is a `UPath`, which has the methods of a `Path`. An object store has no folders to
+Of a URL the path is a `UPath`, which has the methods of a `Path`. An object store has no folders to
 make, no locks and no partial files: each object is put whole, so nothing half written is ever
 there.
 """
@@ -20,7 +20,7 @@ from pipeline.errors import UserError
 _SECRET = re.compile(r"://[^/@:]+:\S+@|\?[^=]*=")
 
 
-def place(where: str | Path) -> Path:
+def path_or_url(where: str | Path) -> Path:
     """The path of a folder or file; of a URL one that reads and writes there.
 
     Raises:

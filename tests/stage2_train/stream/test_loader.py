@@ -14,8 +14,8 @@ from pipeline.rows import read_rows
 from pipeline.shards import ShardInfo, write_shard
 from stage2_train.stream import loader
 from stage2_train.stream.join import MiniBatch, Streams
-from stage2_train.stream.loader import Reading
-from stage2_train.stream.order import Cursor, SourceOrder, mini_batch_sizes, spread
+from stage2_train.stream.loader import RankLoader
+from stage2_train.stream.order import Cursor, SourceOrder, mini_batch_sizes, split_over_ranks
 from stage2_train.training.trainer import Trainer
 from tests.stage2_train.training.trainings import params_of
 
@@ -38,24 +38,24 @@ def steps(
     trainer: Trainer, workers: Workers, ranks: int, cursors: dict[str, Cursor]
 ) -> Iterator[tuple[dict[str, Global], dict[str, Cursor]]]:
     """Of all ranks together, from some cursors on, and where they stand behind each."""
-    shares = spread(mini_batch_sizes({"objects": 1, "renders": 1}, 13), ranks)
+    splits = split_over_ranks(mini_batch_sizes({"objects": 1, "renders": 1}, 13), ranks)
     orders = trainer.assembly.orders(trainer.config.seed)
     by_rank = []
     for rank in range(ranks):
-        reading = Reading(orders, shares, cursors, rank)
-        made = workers.map(reading.draws(), 2)
-        by_rank.append(list(islice(reading.joined(made, pinned=False), STEPS)))
+        loader = RankLoader(orders, splits, cursors, rank)
+        made = workers.map(loader.draws(), 2)
+        by_rank.append(list(islice(loader.joined(made, pinned=False), STEPS)))
         made.close()
-    for feds in zip(*by_rank):
+    for ranks_batches in zip(*by_rank):
         whole = {}
-        for number, (source, share) in enumerate(shares.items()):
-            places = [n for rank in range(ranks) for n in share.numbers(rank)]
-            whole[source] = _whole([fed.batches[number] for fed in feds], places)
-        yield whole, feds[0].cursors
+        for number, (source, split) in enumerate(splits.items()):
+            numbers = [n for rank in range(ranks) for n in split.numbers(rank)]
+            whole[source] = _whole([loaded.batches[number] for loaded in ranks_batches], numbers)
+        yield whole, ranks_batches[0].cursors
 
 
-def _whole(parts: list[MiniBatch], places: list[int]) -> Global:
-    order = torch.tensor(places).argsort()
+def _whole(parts: list[MiniBatch], numbers: list[int]) -> Global:
+    order = torch.tensor(numbers).argsort()
     named = [{"text": p.text, "inputs": p.inputs[0], **p.targets} for p in parts]
     return {name: torch.cat([part[name] for part in named])[order] for name in named[0]}
 
@@ -103,12 +103,12 @@ def test_64_ranks_together_read_what_the_split_holds(
     pread, small = rows_module.os.pread, rows_module.read_small
     monkeypatch.setattr(rows_module.os, "pread", lambda *a: _counted(read, "rows", pread(*a)))
     monkeypatch.setattr(rows_module, "read_small", lambda *a: _counted(read, "table", small(*a)))
-    order, share = SourceOrder(0, "a", [samples] * 24), spread({"a": 512}, 64)["a"]
+    order, split = SourceOrder(0, "a", [samples] * 24), split_over_ranks({"a": 512}, 64)["a"]
     for rank in range(64):
         rows_module._table.cache_clear()  # each rank is a process of its own
         for step in range(24 * samples // 512):
             cursor = order.after(Cursor(), 512 * step)
-            for slot in order.slots(cursor, share.numbers(rank)):
+            for slot in order.slots(cursor, split.numbers(rank)):
                 read_rows(tmp_path, shards[slot.shard], [slot.row])
     assert 0.9 * total < read.total() <= 1.1 * total
 

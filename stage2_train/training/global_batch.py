@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stage2_train.stream.join import MiniBatch
-from stage2_train.stream.order import Share
+from stage2_train.stream.order import BatchSplit
 from stage2_train.student import StudentOutput
 from stage2_train.training.ranks import Ranks
 
@@ -21,11 +21,11 @@ class Encoded:
 
     def valid(self, target: str) -> Tensor:
         """Rows that a store holds a feature for, bool [B]."""
-        return there(self.batch.targets[target])
+        return valid_rows(self.batch.targets[target])
 
 
 @dataclass(frozen=True)
-class WholeBatch:
+class GlobalBatch:
     """All ranks' rows of one step, each rank's behind those of the one before."""
 
     embeddings: dict[str, Tensor]
@@ -42,28 +42,28 @@ class WholeBatch:
 
 def exchange(
     encoded: Sequence[Encoded],
-    shares: Mapping[str, Share],
+    splits: Mapping[str, BatchSplit],
     paired: Sequence[tuple[str, str]],
     ranks: Ranks,
-) -> WholeBatch:
+) -> GlobalBatch:
     """Put together what the losses need of all ranks.
 
     Args:
         encoded: this rank's part of every source.
-        shares: how the ranks share the sources.
+        splits: how the ranks share the sources.
         paired: (source, extraction) of CLIP's features that serve as anchors.
         ranks: this rank among the others.
     """
     by_source = {item.batch.source: item for item in encoded}
-    rows = [shares[source].by_rank for source in by_source]
+    rows = [splits[source].by_rank for source in by_source]
     embeddings = ranks.gathered([item.output.embedding.float() for item in encoded], rows)
     texts = ranks.gathered([item.batch.text[:, None] for item in encoded], rows)
     anchors: Sequence[Tensor] = ranks.gathered(
         [by_source[source].batch.targets[name] for source, name in paired],
-        [shares[source].by_rank for source, _ in paired],
+        [splits[source].by_rank for source, _ in paired],
     )
-    use, valid = _summed(encoded, shares, ranks)
-    return WholeBatch(
+    use, valid = _summed(encoded, splits, ranks)
+    return GlobalBatch(
         dict(zip(by_source, embeddings)),
         {source: column[:, 0] for source, column in zip(by_source, texts)},
         {name: features for (_, name), features in zip(paired, anchors)},
@@ -73,11 +73,11 @@ def exchange(
 
 
 def _summed(
-    encoded: Sequence[Encoded], shares: Mapping[str, Share], ranks: Ranks
+    encoded: Sequence[Encoded], splits: Mapping[str, BatchSplit], ranks: Ranks
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Use of the experts and counts of valid rows, over all ranks."""
     use = {
-        item.batch.source: item.output.use * shares[item.batch.source].part(ranks.rank)
+        item.batch.source: item.output.use * splits[item.batch.source].fraction(ranks.rank)
         for item in encoded
     }
     valid = {name: item.valid(name).sum() for item in encoded for name in item.batch.targets}
@@ -87,6 +87,6 @@ def _summed(
     return dict(zip(use, shaped)), dict(zip(valid, shaped[len(use) :]))
 
 
-def there(target: Tensor) -> Tensor:
+def valid_rows(target: Tensor) -> Tensor:
     """Rows of a cached target that hold a feature, bool [B]."""
     return ~target.isnan().any(dim=-1)

@@ -1,4 +1,4 @@
-"""A split in the making: its tars one after the other in this process, or in dask workers."""
+"""Where a split's tars are made: one after the other in this process, or in dask workers."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import UserError
-from pipeline.places import is_remote, place
+from pipeline.locations import is_remote, path_or_url
 from pipeline.preparation.listing import read_raw
 from pipeline.preparation.records import Records
-from pipeline.preparation.shard_task import Contents, ShardDone, ShardTask, contents, convert_shard
+from pipeline.preparation.shard_task import (
+    ListedSplit,
+    ShardDone,
+    ShardTask,
+    convert_shard,
+    listed_split,
+)
 
 if TYPE_CHECKING:
     from pipeline.workers.job import Job
@@ -18,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Making:
-    """What whoever takes part in it knows."""
+class SplitConversion:
+    """What every process that takes part in one knows of it."""
 
     source: str
     """Name under `sources`."""
@@ -32,13 +38,13 @@ class Making:
     """Digest of what determines the tars."""
 
 
-class Makers(Protocol):
-    """Where the tars are made."""
+class Executor(Protocol):
+    """Converts the samples of a split to its tars."""
 
     def __call__(
         self,
-        making: Making,
-        split: Contents,
+        conversion: SplitConversion,
+        split: ListedSplit,
         tasks: Sequence[ShardTask],
         on_samples: Callable[[int], None],
     ) -> Generator[tuple[ShardTask, ShardDone]]:
@@ -46,20 +52,20 @@ class Makers(Protocol):
 
 
 def in_this_process(
-    making: Making,
-    split: Contents,
+    conversion: SplitConversion,
+    split: ListedSplit,
     tasks: Sequence[ShardTask],
     on_samples: Callable[[int], None],
 ) -> Generator[tuple[ShardTask, ShardDone]]:
     """One after the other."""
     for task in tasks:
-        yield task, _made(making, split, task, lambda: on_samples(1))
+        yield task, _made(conversion, split, task, lambda: on_samples(1))
 
 
 def in_workers(
     pool: "WorkerPool",
-    making: Making,
-    split: Contents,
+    conversion: SplitConversion,
+    split: ListedSplit,
     tasks: Sequence[ShardTask],
     on_samples: Callable[[int], None],
 ) -> Generator[tuple[ShardTask, ShardDone]]:
@@ -68,17 +74,17 @@ def in_workers(
     Raises:
         UserError: see `WorkerPool.each`; or a worker does not see the same folders.
     """
-    for task, done in pool.each(partial(_worker_made, making), tasks):
+    for task, done in pool.each(partial(_worker_made, conversion), tasks):
         on_samples(0 if done.resumed else done.candidates)
         yield task, done
 
 
 def _made(
-    making: Making, split: Contents, task: ShardTask, on_sample: Callable[[], None]
+    conversion: SplitConversion, split: ListedSplit, task: ShardTask, on_sample: Callable[[], None]
 ) -> ShardDone:
     """A tar, unless an earlier run has made it."""
-    folder = place(making.folder)
-    records = Records(folder, making.identity)
+    folder = path_or_url(conversion.folder)
+    records = Records(folder, conversion.identity)
     done = records.read(task)
     if done is None:
         done = convert_shard(split, folder, task, on_sample)
@@ -86,21 +92,21 @@ def _made(
     return done
 
 
-def _worker_made(making: Making, job: "Job", task: ShardTask) -> ShardDone:
+def _worker_made(conversion: SplitConversion, job: "Job", task: ShardTask) -> ShardDone:
     from pipeline.workers.job import located  # who makes them in one process imports no dask
 
     with located(job):
-        split = _contents(job, making)
+        split = _listed(job, conversion)
         lacking = next((key for key in task.keys if key not in split.items), None)
         if lacking is not None:
-            raise UserError(f"{making.raw}: sample '{lacking}' is listed by the run, not here")
-        if not is_remote(folder := place(making.folder)) and not folder.is_dir():
+            raise UserError(f"{conversion.raw}: sample '{lacking}' is listed by the run, not here")
+        if not is_remote(folder := path_or_url(conversion.folder)) and not folder.is_dir():
             raise UserError(f"{folder}: not there; workers need the file system of the run")
-        return _made(making, split, task, lambda: None)
+        return _made(conversion, split, task, lambda: None)
 
 
 @lru_cache(maxsize=1)
-def _contents(job: "Job", making: Making) -> Contents:
+def _listed(job: "Job", conversion: SplitConversion) -> ListedSplit:
     """The listing of the split that this worker is in; that of the one before is let go."""
-    source = job.params.sources[making.source]
-    return contents(source, read_raw(source, Path(making.raw), making.split))
+    source = job.params.sources[conversion.source]
+    return listed_split(source, read_raw(source, Path(conversion.raw), conversion.split))
