@@ -1,7 +1,9 @@
 """What is cached: sources, seeded views, teachers, and which teacher sees which source."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from pipeline.config.templates import Prompts, check_templates
 
 Modality = Literal["image", "video", "points", "depth", "audio"]
 OPTIONS: dict[str, tuple[tuple[Modality, ...], int, int]] = {
@@ -24,8 +26,11 @@ class SourceConfig:
     """Folder of the unchanged download."""
     splits: tuple[str, ...] = ("train",)
     """Splits to convert; only `train` is cached and trained on."""
-    prompts: str = "photo"
-    """Templates that turn its label names into sentences; a name in pipeline/prompts.py."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """The converter's own, where it has some: see `Settings` in its file."""
+    prompts: Prompts = "photo"
+    """Templates that turn its label names into sentences: a name in pipeline/prompts.py, a list of
+    templates with one {} each, or the path of a text file with one a line."""
     samples_per_shard: int = 1000
     """Samples in a tar; the last tar may be shorter."""
     max_rejected: float = 0.01
@@ -44,6 +49,8 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         self._check_samples()
+        if not isinstance(self.prompts, str):
+            check_templates("prompts", self.prompts)
         if self.samples_per_shard < 1:
             raise ValueError(f"samples_per_shard must be >= 1, found {self.samples_per_shard}")
         if not 0 <= self.max_rejected <= 1:

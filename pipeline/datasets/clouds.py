@@ -20,23 +20,27 @@ SUFFIXES = (".npy", *TEXTS, *MESHES)
 
 
 def read_cloud(path: Path, key: str) -> dict[str, bytes]:
-    """`points.npy` of a file, by its suffix: .npy as it is, text of coordinates, or a mesh.
+    """`points.npy` of a file; see `cloud`."""
+    return cloud(path.name, read_file(path, LARGEST), key)
+
+
+def cloud(name: str, data: bytes, key: str) -> dict[str, bytes]:
+    """`points.npy` of a file's bytes, by its suffix: .npy as it is, text of coordinates, or a mesh.
 
     Of a mesh `SAMPLED` points are drawn, uniformly by area and by the sample's key alone.
 
     Raises:
-        UnreadableSample: it cannot be read, or is not what its suffix says.
+        UnreadableSample: it is not what its suffix says.
     """
-    data, suffix = read_file(path, LARGEST), path.suffix.lower()
+    suffix = Path(name).suffix.lower()
     if suffix == ".npy":
         return {"points.npy": data}
     try:
-        points = _sampled(data, suffix, key) if suffix in MESHES else _written(data)
+        return npy_cloud(_sampled(data, suffix, key) if suffix in MESHES else _written(data))
     except UnreadableSample:
         raise
     except Exception as error:  # whatever a parser raises over a damaged file
-        raise unreadable(path.name, error) from None
-    return npy_cloud(points)
+        raise unreadable(name, error) from None
 
 
 def npy_cloud(points: np.ndarray) -> dict[str, bytes]:

@@ -13,6 +13,8 @@ from pipeline.errors import UserError
 from pipeline.preparation.shard_task import ShardTask
 from pipeline.unknown_name import unknown_name
 
+OWN_DATA = ("image_folder", "csv", "webdataset", "huggingface")
+"""Converters of nobody's dataset in particular."""
 _CONVERTERS = Path(__file__).parents[1] / "datasets"
 
 
@@ -26,7 +28,13 @@ def read_raw(source: SourceConfig, raw: Path, split: str) -> RawDataset:
         raise UserError(
             f"{raw}: raw data not found; download the dataset there or name its folder with --raw"
         )
-    dataset = converter(source.converter).read(raw, split)
+    module = converter(source.converter)
+    if hasattr(module, "Settings"):
+        dataset = module.read(raw, split, source)
+    elif source.settings:
+        raise UserError(f"settings {source.settings}: converter '{source.converter}' has none")
+    else:
+        dataset = module.read(raw, split)
     _check_listing(dataset, raw, split)
     return dataset
 
@@ -39,7 +47,9 @@ def converter(name: str) -> ModuleType:
     """
     there = sorted(path.stem for path in _CONVERTERS.glob("*.py") if _reads(path))
     if name not in there:
-        raise unknown_name("converter", name, there)
+        official = [each for each in there if each not in OWN_DATA]
+        own = f"for data of your own: {', '.join(OWN_DATA)}; of a dataset's official layout"
+        raise unknown_name("converter", name, there, f"{own}: {', '.join(official)}")
     return importlib.import_module(f"pipeline.datasets.{name}")
 
 
