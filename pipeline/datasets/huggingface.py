@@ -28,6 +28,8 @@ from pipeline.datasets.splits import HELD_OUT, NAMES, drawn_split, require_split
 from pipeline.errors import UnreadableSample, UserError
 from pipeline.unknown_name import unknown_name
 
+MOST_CLASSES = 1 << 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -117,7 +119,7 @@ def _holds_media(kind: Any) -> bool:
 
 
 def _classes(files: list[Rows], column: str | None) -> list[str]:
-    """Names of a ClassLabel in its order, or else all texts there are, sorted."""
+    """Names of a ClassLabel in its order, or all texts there are, sorted; or bare numbers."""
     if column is None:
         return []
     metadata = (files[0].schema.metadata or {}).get(b"huggingface", b"{}")
@@ -125,9 +127,11 @@ def _classes(files: list[Rows], column: str | None) -> list[str]:
     names = features.get(column, {}).get("names")
     if names:
         return [str(name) for name in names]
-    return sorted(
-        {str(value) for rows in files for value in rows.column(column) if value is not None}
-    )
+    values = {value for rows in files for value in rows.column(column) if value is not None}
+    numbers = [value for value in values if isinstance(value, int)]
+    if max(numbers, default=0) >= MOST_CLASSES:
+        raise UserError(f"column {column}: {max(numbers)} is no number of a class")
+    return [str(n) for n in range(max(numbers) + 1)] if numbers else sorted(map(str, values))
 
 
 def _members(

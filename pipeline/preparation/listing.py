@@ -24,11 +24,11 @@ def read_raw(source: SourceConfig, raw: Path, split: str) -> RawDataset:
     Raises:
         UserError: no raw data, no such converter, no samples of that split, or a key twice.
     """
+    module = converter(source.converter)
     if not raw.is_dir():
         raise UserError(
             f"{raw}: raw data not found; download the dataset there or name its folder with --raw"
         )
-    module = converter(source.converter)
     if hasattr(module, "Settings"):
         dataset = module.read(raw, split, source)
     elif source.settings:
