@@ -35,7 +35,7 @@ def read_raw(source: SourceConfig, raw: Path, split: str) -> RawDataset:
         raise UserError(f"settings {source.settings}: converter '{source.converter}' has none")
     else:
         dataset = module.read(raw, split)
-    _check_listing(dataset, raw, split)
+    _check_listing(dataset, source, raw, split)
     return dataset
 
 
@@ -71,10 +71,14 @@ def _reads(module: Path) -> bool:
     return "\ndef read(" in module.read_text()
 
 
-def _check_listing(dataset: RawDataset, raw: Path, split: str) -> None:
+def _check_listing(dataset: RawDataset, source: SourceConfig, raw: Path, split: str) -> None:
     """A key that two samples share would join the features of one to the other."""
     if not dataset.items:
-        raise UserError(f"{raw}: no samples of split '{split}'; check `splits` in the params file")
+        drawn = ", or raise settings.held_out where splits are drawn"
+        more = drawn if source.converter in OWN_DATA else ""
+        raise UserError(
+            f"{raw}: no samples of split '{split}'; check `splits` in the params file{more}"
+        )
     key, times = Counter(item.key for item in dataset.items).most_common(1)[0]
     if times > 1:
         raise UserError(
