@@ -7,6 +7,7 @@ Rows of one path are one sample with several captions or classes. A table that e
 tabs between its columns. Depth maps need `sensor`.
 """
 
+import csv
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipeline.datasets.labels import described
 from pipeline.datasets.own_media import read_media
 from pipeline.datasets.settings import settings_of
 from pipeline.datasets.splits import HELD_OUT, drawn_split, require_split
-from pipeline.datasets.tables import column_names, read_table
+from pipeline.datasets.tables import read_lines, read_table
 from pipeline.errors import UserError
 
 
@@ -74,7 +75,8 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
 
 def _columns(table: Path, settings: Settings) -> list[str]:
     """Those of captions, classes and splits that the table has, or that the settings name."""
-    names, default = column_names(table, _delimiter(table)), Settings()
+    (first,) = csv.reader(read_lines(table)[:1] or [""], delimiter=_delimiter(table))
+    names, default = [name.strip() for name in first], Settings()
     roles = ("caption", "label", "split")
     told = [(getattr(settings, role), getattr(default, role)) for role in roles]
     columns = [column for column, usual in told if column in names or column != usual]

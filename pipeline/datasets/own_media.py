@@ -43,7 +43,10 @@ def media(name: str, data: bytes, modality: Modality, key: str) -> dict[str, byt
 
 def _sound(data: bytes) -> dict[str, bytes]:
     """A FLAC, WAV or OGG as it is, told by its content; of anything else the decoded sound."""
-    for start, member in ((b"fLaC", "audio.flac"), (b"RIFF", "audio.wav"), (b"OggS", "audio.ogg")):
-        if data.startswith(start):
-            return {member: data}
+    if data[:4] == b"fLaC":
+        return {"audio.flac": data}
+    if data[:4] == b"OggS":
+        return {"audio.ogg": data}
+    if data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE":
+        return {"audio.wav": data}
     return {"audio.flac": sound_track(data)}

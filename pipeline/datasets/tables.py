@@ -59,16 +59,6 @@ def read_table(
         raise UserError(f"{path}: line {rows.line_num}: {error}; {_MEND}") from None
 
 
-def column_names(path: Path, delimiter: str = ",") -> list[str]:
-    """What the first row of a table calls its columns.
-
-    Raises:
-        UserError: as `read_table`.
-    """
-    first = next(iter(_text(path).splitlines()), "")
-    return [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
-
-
 def _place(path: Path, names: list[str], column: str) -> int:
     if column not in names:
         raise UserError(f"{path}: {unknown_name('column', column, names)}")
