@@ -17,6 +17,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.templates import Prompts
+from pipeline.prompts import TEMPLATES
 from pipeline.shards import ShardIndex
 from pipeline.weights import file_sha256
 
@@ -80,8 +82,10 @@ def architecture_identity(arch: str, described: Path) -> dict[str, str]:
     return {"arch_sha256": file_sha256(described)} if described.is_file() else {"arch": arch}
 
 
-def templates_identity(name: str, texts: Sequence[str]) -> dict[str, str]:
-    """Prompt templates: their name beside their very texts' hash."""
+def templates_identity(prompts: Prompts, texts: Sequence[str]) -> dict[str, str]:
+    """Prompt templates: their name beside their very texts' hash. One's own have no name: it is
+    the same whether they are listed or stand in a file, and wherever that lies."""
+    name = prompts if isinstance(prompts, str) and prompts in TEMPLATES else "own"
     return {"prompts": name, "templates": fingerprint(list(texts))}
 
 
@@ -134,7 +138,7 @@ def training_identity(
         "sources": {
             source: {
                 "tars": [shard.xxh3 for shard in index.shards],
-                "texts": fingerprint([index.classes, index.captions]),
+                "texts": fingerprint([index.words, index.captions]),
                 **templates[source],
             }
             for source, index in indexes.items()

@@ -1,12 +1,15 @@
-"""Prompt templates by name, and the class embedding that they make together."""
+"""Prompt templates by name or of one's own, and the class embedding that they make together."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from pipeline.config.templates import Prompts, check_templates
 from pipeline.errors import UserError
+from pipeline.small_files import read_small
 
 MODELNET40_64 = (
     "a point cloud model of {}.",
@@ -150,15 +153,31 @@ TEMPLATES = {
 }
 
 
-def templates(name: str) -> tuple[str, ...]:
-    """The template list of that name.
+def templates(prompts: Prompts) -> tuple[str, ...]:
+    """The template list of that name, the listed ones, or those in a text file, one a line.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such name or file, or one of them has not `{}` exactly once.
     """
-    if name not in TEMPLATES:
-        raise UserError(f"prompts '{name}': expected one of {', '.join(TEMPLATES)}")
-    return TEMPLATES[name]
+    if not isinstance(prompts, str):
+        return tuple(prompts)
+    if prompts in TEMPLATES:
+        return TEMPLATES[prompts]
+    mend = f"name one of {', '.join(TEMPLATES)}, list templates, or name a text file of them"
+    try:
+        text = read_small(Path(prompts), mend).decode("utf-8-sig")
+        written = tuple(line for each in text.splitlines() if (line := each.strip()))
+        check_templates(prompts, written)
+    except FileNotFoundError:
+        near = f"expected one of {', '.join(TEMPLATES)}, a list of templates, or a text file"
+        raise UserError(f"prompts '{prompts}': {near}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{prompts}: not a text in UTF-8 ({error}); {mend}") from None
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return written
 
 
 def class_embeddings(

@@ -8,8 +8,8 @@ Format: POSIX.1-2017, pax, and the GNU tar manual, "Basic Tar Format".
 """
 
 import io
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, TypeVar
 from zlib import adler32
 
 BLOCK = 512
@@ -23,6 +23,7 @@ _FILE, _OLD_FILE, _CONTIGUOUS, _FOLDER = b"0", b"\0", b"7", b"5"
 _PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 _PATH, _SIZE, _SPARSE = b"path", b"size", b"GNU.sparse."
 _CHECKSUM = slice(148, 156)
+Taken = TypeVar("Taken")
 
 
 class TarError(ValueError):
@@ -36,6 +37,21 @@ def plain_files(file: BinaryIO, size: int) -> Iterator[tuple[str, bytes]]:
         TarError: a damaged header, an entry beyond the tar's end, or one that is no plain file.
         OSError: the file cannot be read.
     """
+    yield from _files(file, size, _content)
+
+
+def file_places(file: BinaryIO, size: int) -> Iterator[tuple[str, tuple[int, int]]]:
+    """(name, (first byte, bytes)) of the files in a tar, their contents left unread.
+
+    Raises:
+        TarError, OSError: as `plain_files`.
+    """
+    yield from _files(file, size, _place)
+
+
+def _files(
+    file: BinaryIO, size: int, take: Callable[[BinaryIO, int], Taken]
+) -> Iterator[tuple[str, Taken]]:
     told: dict[bytes, bytes] = {}
     extensions, left = 0, size
     while (header := file.read(BLOCK)).strip(b"\0"):
@@ -53,7 +69,7 @@ def plain_files(file: BinaryIO, size: int) -> Iterator[tuple[str, bytes]]:
             is_folder = kind == _FOLDER or (kind == _OLD_FILE and name.endswith("/"))
             length = 0 if is_folder else _within(_length(header, told), left)
             if kind in (_FILE, _OLD_FILE, _CONTIGUOUS) and not is_folder:
-                yield name, _content(file, length)
+                yield name, take(file, length)
             elif not is_folder:
                 raise TarError(f"'{name}' is no plain file")
             told, extensions = {}, 0
@@ -99,6 +115,12 @@ def _content(file: BinaryIO, length: int) -> bytes:
         raise TarError("it ends within an entry")
     file.read(-length % BLOCK)
     return data
+
+
+def _place(file: BinaryIO, length: int) -> tuple[int, int]:
+    start = file.tell()
+    file.seek(length + -length % BLOCK, 1)
+    return start, length
 
 
 def _within(length: int, left: int) -> int:

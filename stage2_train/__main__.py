@@ -12,6 +12,7 @@ checkpoints there are kept. `--summary` needs neither data nor weights.
 """
 
 import argparse
+import sys
 
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
@@ -42,6 +43,7 @@ def train(params: Params) -> None:
     """Train on the ranks that torchrun started, or on one."""
     with importing():
         from pipeline.allocator import keep_freed_memory
+        from pipeline.config.little_data import unworkable
         from stage2_train.student.parameter_summary import summarise
         from stage2_train.training.cores import spare_cores
         from stage2_train.training.ranks import process_group
@@ -54,6 +56,9 @@ def train(params: Params) -> None:
         trainer = Trainer(params)
         if ranks.first:
             print(summarise(trainer.student, trainer.objective.projectors))
+            counts = {source: index.samples for source, index in trainer.assembly.indexes.items()}
+            for warning in unworkable(params.train, counts, trainer.total_steps):
+                print(warning, file=sys.stderr)
         finished = trainer.run()
     if not finished:
         trainer.stop.leave(first=ranks.first)

@@ -74,6 +74,15 @@ def template_name(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Para
     return within(params, "sources", "objects", prompts="scene")
 
 
+def own_templates(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    return within(params, "sources", "objects", prompts=("a {}.",))
+
+
+def class_words(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
+    changed_index(root, lambda index: replace(index, class_words=["a ball", "a rod"]))
+    return params
+
+
 def precision(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
     return within(params, "teachers", "fake", precision="bfloat16")
 
@@ -194,6 +203,8 @@ REFUSED = {
     chain: "views.chain is .*, expected 'another; v9'",
     template_texts: "text.templates is",
     template_name: "text.prompts is 'photo', expected 'scene'",
+    own_templates: "text.prompts is 'photo', expected 'own'",
+    class_words: "text_features: missing, damaged or of other classes",
     precision: "teacher.precision is 'float32', expected 'bfloat16'",
     stored_dtype: "storage.dtype is 'float16', expected 'int8'",
     teacher_weights: "teacher.weights_sha256 is",
@@ -244,7 +255,7 @@ def tar_hashes(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
 
 ANOTHER_TRAINING = (
     teacher_weights, trained_clip_config, captions, settings, template_texts, class_names,
-    seed, tar_hashes,
+    seed, tar_hashes, own_templates, class_words,
 )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from pipeline.preparation.listing import converter
 
 def recipe(source: SourceConfig, seed: int) -> dict[str, Any]:
     """What index.json says of how its tars were made."""
-    return {"converter": source.converter, "seed": seed, **source.options}
+    own = {"settings": source.settings} if source.settings else {}
+    return {"converter": source.converter, "seed": seed, **source.options, **own}
 
 
 def identity(params: Params, name: str, dataset: RawDataset, raw: Path) -> str:

@@ -13,6 +13,8 @@ from pipeline.errors import UserError
 from pipeline.preparation.shard_task import ShardTask
 from pipeline.unknown_name import unknown_name
 
+OWN_DATA = ("image_folder", "csv", "webdataset", "huggingface")
+"""Converters of nobody's dataset in particular."""
 _CONVERTERS = Path(__file__).parents[1] / "datasets"
 
 
@@ -22,12 +24,18 @@ def read_raw(source: SourceConfig, raw: Path, split: str) -> RawDataset:
     Raises:
         UserError: no raw data, no such converter, no samples of that split, or a key twice.
     """
+    module = converter(source.converter)
     if not raw.is_dir():
         raise UserError(
             f"{raw}: raw data not found; download the dataset there or name its folder with --raw"
         )
-    dataset = converter(source.converter).read(raw, split)
-    _check_listing(dataset, raw, split)
+    if hasattr(module, "Settings"):
+        dataset = module.read(raw, split, source)
+    elif source.settings:
+        raise UserError(f"settings {source.settings}: converter '{source.converter}' has none")
+    else:
+        dataset = module.read(raw, split)
+    _check_listing(dataset, source, raw, split)
     return dataset
 
 
@@ -39,7 +47,9 @@ def converter(name: str) -> ModuleType:
     """
     there = sorted(path.stem for path in _CONVERTERS.glob("*.py") if _reads(path))
     if name not in there:
-        raise unknown_name("converter", name, there)
+        official = [each for each in there if each not in OWN_DATA]
+        own = f"for data of your own: {', '.join(OWN_DATA)}; of a dataset's official layout"
+        raise unknown_name("converter", name, there, f"{own}: {', '.join(official)}")
     return importlib.import_module(f"pipeline.datasets.{name}")
 
 
@@ -61,10 +71,14 @@ def _reads(module: Path) -> bool:
     return "\ndef read(" in module.read_text()
 
 
-def _check_listing(dataset: RawDataset, raw: Path, split: str) -> None:
+def _check_listing(dataset: RawDataset, source: SourceConfig, raw: Path, split: str) -> None:
     """A key that two samples share would join the features of one to the other."""
     if not dataset.items:
-        raise UserError(f"{raw}: no samples of split '{split}'; check `splits` in the params file")
+        drawn = ", or raise settings.held_out where splits are drawn"
+        more = drawn if source.converter in OWN_DATA else ""
+        raise UserError(
+            f"{raw}: no samples of split '{split}'; check `splits` in the params file{more}"
+        )
     key, times = Counter(item.key for item in dataset.items).most_common(1)[0]
     if times > 1:
         raise UserError(

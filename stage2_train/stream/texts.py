@@ -1,11 +1,13 @@
 """Label and caption features of every training source, made once by the frozen text tower."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pipeline.commands import prepare_command
+from pipeline.config.templates import Prompts
 from pipeline.errors import UserError
 from pipeline.prompts import class_embeddings, templates, text_embeddings
 from pipeline.samples import SampleText
@@ -55,7 +57,7 @@ class TextTable:
 
 
 def build_text_table(
-    student: Student, indexes: dict[str, ShardIndex], prompts: dict[str, str]
+    student: Student, indexes: dict[str, ShardIndex], prompts: Mapping[str, Prompts]
 ) -> TextTable:
     """Encode each source's classes under its prompts, and every caption as it is.
 
@@ -68,7 +70,7 @@ def build_text_table(
         first_class[source] = rows
         if index.classes:
             parts.append(
-                class_embeddings(student.encode_text, index.classes, templates(prompts[source]))
+                class_embeddings(student.encode_text, index.words, templates(prompts[source]))
             )
             rows += len(index.classes)
     captions = sorted({caption for index in indexes.values() for caption in index.captions})

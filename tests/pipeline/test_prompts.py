@@ -1,13 +1,17 @@
 """Prompt templates and class embeddings, in the official order of normalising and averaging."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
+from pipeline.identity import templates_identity
 from pipeline.prompts import TEMPLATES, class_embeddings, templates, text_embeddings
+from tests.tiny_world import tiny_params
 
 
 def encode(prompts: Sequence[str]) -> Tensor:
@@ -27,6 +31,24 @@ def test_every_template_names_the_class_once(name: str, count: int) -> None:
     assert len(templates(name)) == count
     assert all(template.count("{}") == 1 for template in templates(name))
     assert all(template.format("{chair}").count("{chair}") == 1 for template in templates(name))
+
+
+def test_own_templates_are_the_same_from_a_list_or_a_file(tmp_path: Path) -> None:
+    own = ("a photo of a {}, a bird.", "a {}.")
+    file = tmp_path / "birds.txt"
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n\r\n".join(own).encode())
+    assert templates(own) == templates(str(file)) == own
+    identities = [templates_identity(p, templates(p)) for p in (own, str(file), own[::-1])]
+    assert identities[0] == identities[1] != identities[2]
+
+
+@pytest.mark.parametrize("text", ["a bird", "{} and {}", "{} {0}", "{{}}", ""])
+def test_a_template_without_one_place_for_the_name_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own.txt").write_text(text)
+    with pytest.raises(UserError, match="own.txt: expected"):
+        templates(str(tmp_path / "own.txt"))
+    with pytest.raises(ValueError, match="prompts: expected one {} for the name"):
+        replace(tiny_params(tmp_path).sources["objects"], prompts=(text,))
 
 
 def test_official_oddities_are_kept() -> None:

@@ -1,0 +1,68 @@
+"""Pictures of one's own in a folder for each class, at any depth below it.
+
+    train/CLASS/*, val/CLASS/*, test/CLASS/*      splits as they are
+or  CLASS/*                                       splits drawn by each picture's path
+
+The classes are the folders' names, sorted; prompts read `_` as a space.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pipeline.config import SourceConfig
+from pipeline.datasets import RawDataset, RawItem, key_of, noted
+from pipeline.datasets.folders import list_files, subfolders
+from pipeline.datasets.labels import described
+from pipeline.datasets.own_media import SUFFIXES, read_media
+from pipeline.datasets.settings import settings_of
+from pipeline.datasets.splits import HELD_OUT, drawn_split, require_split, split_folders
+from pipeline.errors import UserError
+
+LICENCE = "your own data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Of this converter."""
+
+    held_out: float = HELD_OUT
+    """Share of each split but `train`, where no folders are splits."""
+
+
+def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
+    """List a split.
+
+    Raises:
+        UserError: another modality, no class folders, or no such split.
+    """
+    settings, there = settings_of(source, Settings), split_folders(raw)
+    if source.modality != "image":
+        raise UserError(f"image_folder reads images, the source's modality is {source.modality}")
+    if there:
+        require_split(raw, split, there)
+    classes = sorted({c for part in there or [""] for c in subfolders(raw / part)})
+    if not classes:
+        raise UserError(f"{raw}: expected a folder for each class, found none")
+    folder = raw / split if there else raw
+    listing = list_files(folder, SUFFIXES["image"])
+    places = [path.relative_to(folder) for path in listing.files]
+    items = [
+        RawItem(key, partial(_members, folder / place, key, classes.index(place.parts[0])))
+        for place in places
+        if len(place.parts) > 1 and (key := key_of(place.as_posix()))
+        if there or drawn_split(key, source.splits, settings.held_out) == split
+    ]
+    loose = [place.name for place in places if len(place.parts) == 1]
+    notes = (*listing.notes, *noted("pictures are in no class folder and left out", loose))
+    return RawDataset(items, classes, ("image",), LICENCE, class_words=words(classes), notes=notes)
+
+
+def words(classes: list[str]) -> list[str] | None:
+    """What prompts call classes whose names are written for computers; None if as they are."""
+    spoken = [name.replace("_", " ") for name in classes]
+    return None if spoken == classes else spoken
+
+
+def _members(path: Path, key: str, label: int) -> dict[str, bytes]:
+    return {**read_media(path, "image", key), **described(key, [label])}

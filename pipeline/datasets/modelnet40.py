@@ -1,0 +1,78 @@
+"""ModelNet40 (modelnet.cs.princeton.edu; for academic use), as points or as meshes.
+
+    modelnet40_normal_resampled/airplane/airplane_0001.txt    10,000 lines x,y,z,nx,ny,nz
+    modelnet40_normal_resampled/modelnet40_{shape_names,train,test}.txt
+or  ModelNet40/airplane/{train,test}/airplane_0001.off
+
+9,843 for training and 2,468 for testing (Wu et al., CVPR 2015) in 40 classes. Normals are left out;
+meshes are sampled by area. The modelnet40_*_8192pts_fps.dat that some repositories share are
+pickles, which run whatever code is in them: they are not read.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
+from pipeline.datasets.clouds import read_cloud
+from pipeline.datasets.folders import list_files
+from pipeline.datasets.labels import Labels, described
+from pipeline.datasets.tables import read_lines
+from pipeline.errors import UserError
+
+LICENCE = "ModelNet: academic use; copyright of each model remains with its author"
+EXPECTED = {"train": 9843, "test": 2468}
+CLASSES = [
+    "airplane", "bathtub", "bed", "bench", "bookshelf", "bottle", "bowl", "car", "chair",
+    "cone", "cup", "curtain", "desk", "door", "dresser", "flower_pot", "glass_box", "guitar",
+    "keyboard", "lamp", "laptop", "mantel", "monitor", "night_stand", "person", "piano",
+    "plant", "radio", "range_hood", "sink", "sofa", "stairs", "stool", "table", "tent",
+    "toilet", "tv_stand", "vase", "wardrobe", "xbox",
+]  # fmt: skip
+"""modelnet40_shape_names.txt, which is in the alphabet's order."""
+
+
+def read(raw: Path, split: str) -> RawDataset:
+    """List a split of whichever release is there, the points first."""
+    known_split(split, *EXPECTED)
+    points, meshes = raw / "modelnet40_normal_resampled", raw / "ModelNet40"
+    if points.is_dir():
+        found, notes = _listed(points, split)
+    elif meshes.is_dir():
+        listing = list_files(meshes, (".off",))
+        found = [path for path in listing.files if path.parent.name == split]
+        notes = listing.notes
+    else:
+        raise UserError(f"{raw}: {_nothing(raw)}")
+    labels = Labels(CLASSES)
+    items = [RawItem(key_of(path.stem), partial(_members, path, labels)) for path in found]
+    lacking = [c for c in CLASSES if not any(path.stem.startswith(f"{c}_") for path in found)]
+    return RawDataset(
+        items, CLASSES, ("points",), LICENCE, EXPECTED[split], exact=split == "test",
+        class_words=[name.replace("_", " ") for name in CLASSES],
+        notes=(*notes, *noted("classes have no sample", lacking)),
+    )  # fmt: skip
+
+
+def _members(path: Path, labels: Labels) -> dict[str, bytes]:
+    name, _, _ = path.stem.rpartition("_")
+    return {**read_cloud(path, path.stem), **described(path.stem, [labels.number(name)])}
+
+
+def _listed(folder: Path, split: str) -> tuple[list[Path], tuple[str, ...]]:
+    """What the split's list names and is there."""
+    names = read_lines(folder / f"modelnet40_{split}.txt")
+    paths = [folder / name.rpartition("_")[0] / f"{name}.txt" for name in names]
+    there = set(list_files(folder, (".txt",)).files)
+    lacking = [path.stem for path in paths if path not in there]
+    found = [path for path in paths if path in there]
+    return found, noted(f"samples of modelnet40_{split}.txt have no file", lacking)
+
+
+def _nothing(raw: Path) -> str:
+    pickles = sorted(path.name for path in raw.rglob("*.dat"))
+    if pickles:
+        return (
+            f"{pickles[0]} is a pickle, which runs whatever code is in it, and is not read; get "
+            "modelnet40_normal_resampled (text) or ModelNet40 (meshes) and put it there"
+        )
+    return "expected modelnet40_normal_resampled/ or ModelNet40/ in it; is the download unpacked?"

@@ -1,0 +1,95 @@
+"""NYU-Depth v2, labelled part (cs.nyu.edu/~fergus; for research).
+
+    nyu_depth_v2_labeled.mat    HDF5: `images` [1449,3,640,480], `depths` [1449,640,480] in metres,
+                                `sceneTypes`, a text each
+    splits.mat                  `trainNdxs` and `testNdxs`, counted from 1
+
+654 test images (Silberman et al., ECCV 2012) of 16 scenes; the benchmark's tenth class is the last
+seven of them together. Depth is stored as SUN RGB-D has these very frames, because that is what
+depth models read: cropped to the 561 x 427 that every sensor saw, in millimetres rotated left by 3
+bits, with its kv1 baseline and focal length.
+"""
+
+import io
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.datasets import RawDataset, RawItem, known_split
+from pipeline.datasets.hdf5 import Hdf5Array, Hdf5File
+from pipeline.datasets.labels import Labels, described
+from pipeline.datasets.matlab import read_mat
+from pipeline.errors import UnreadableSample, UserError
+
+LICENCE = "NYU Depth v2: research use"
+EXPECTED = 654
+OWN = [
+    "bathroom", "bedroom", "bookstore", "classroom", "dining_room", "home_office", "kitchen",
+    "living_room", "office",
+]  # fmt: skip
+OTHERS = {
+    "computer_lab": "computer room", "foyer": "lobby", "office_kitchen": "office kitchen",
+    "playroom": "playroom", "reception_room": "reception room", "study": "study",
+    "study_room": "study space",
+}  # fmt: skip
+"""Scene -> what SUN RGB-D, and so the benchmark's prompts, call it."""
+CLASSES = [*OWN, *OTHERS]
+SENSOR = {"encoding": "sunrgbd-raw", "baseline": 0.075, "fx": 518.857901}
+"""SUNRGBD/kv1/NYUdata/*/intrinsics.txt."""
+_SEEN = slice(44, 471), slice(40, 601)
+"""Rows and columns that are left of 480 x 640 (get_projection_mask.m of its toolbox)."""
+_FARTHEST = 65.535
+
+
+def read(raw: Path, split: str) -> RawDataset:
+    """List the test split."""
+    known_split(split, "test")
+    file = Hdf5File(raw / "nyu_depth_v2_labeled.mat")
+    depths = file.array("depths", (None, 640, 480), "f")
+    images = file.array("images", (len(depths), 3, 640, 480), "u")
+    scenes = file.texts("sceneTypes")
+    (listed,) = read_mat(raw / "splits.mat", "testNdxs")
+    numbers = [int(number) for number in np.ravel(listed)]
+    if not all(1 <= number <= min(len(depths), len(scenes)) for number in numbers):
+        raise UserError(f"{raw}/splits.mat: expected numbers of 1 to {len(depths)} in testNdxs")
+    members = partial(_members, depths, images, Labels(CLASSES))
+    items = [
+        RawItem(f"NYU{number:04d}", partial(members, number, scenes[number - 1]))
+        for number in numbers
+    ]
+    words = [name.replace("_", " ") for name in OWN] + list(OTHERS.values())
+    return RawDataset(
+        items, CLASSES, ("depth", "image"), LICENCE, EXPECTED, exact=True, class_words=words
+    )
+
+
+def _members(
+    depths: Hdf5Array, images: Hdf5Array, labels: Labels, number: int, scene: str
+) -> dict[str, bytes]:
+    label = labels.number(scene)
+    metres, colours = depths.row(number - 1).T[_SEEN], images.row(number - 1).transpose(2, 1, 0)
+    return {
+        "depth.png": _png(rotated_millimetres(metres)),
+        "image.png": _png(np.ascontiguousarray(colours[_SEEN], dtype=np.uint8)),
+        **described(f"NYU{number:04d}", [label], depth=SENSOR),
+    }
+
+
+def rotated_millimetres(metres: np.ndarray) -> np.ndarray:
+    """Uint16 of the same shape: SUN RGB-D's encoding of metres, 0 where there is no depth.
+
+    Raises:
+        UnreadableSample: not finite, negative or beyond 65.535 m.
+    """
+    if not (metres.min() >= 0 and metres.max() <= _FARTHEST):  # NaN is neither
+        raise UnreadableSample(f"depths: expected 0 to {_FARTHEST} metres")
+    millimetres = np.rint(metres.astype(np.float64) * 1000).astype(np.uint16)
+    return (millimetres << np.uint16(3)) | (millimetres >> np.uint16(13))
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()

@@ -1,0 +1,52 @@
+"""Media of anyone's own files as members, by the modality of their source."""
+
+from pathlib import Path
+
+from pipeline.config.data import Modality
+from pipeline.datasets import clouds, pictures
+from pipeline.datasets.files import read_file
+from pipeline.errors import UnreadableSample
+from pipeline.transcoding.sound_track import sound_track
+
+SUFFIXES: dict[Modality, tuple[str, ...]] = {
+    "image": pictures.SUFFIXES,
+    "audio": (".flac", ".wav", ".ogg", ".mp3", ".m4a", ".aac", ".opus"),
+    "video": (".mp4", ".webm", ".mkv", ".avi"),
+    "points": clouds.SUFFIXES,
+    "depth": (".png",),
+}
+"""Modality -> endings of its files."""
+
+
+def read_media(path: Path, modality: Modality, key: str) -> dict[str, bytes]:
+    """The member that a file makes; `key` seeds the points on a mesh.
+
+    Raises:
+        UnreadableSample: it cannot be read, or is nothing of that modality.
+    """
+    return media(path.name, read_file(path), modality, key)
+
+
+def media(name: str, data: bytes, modality: Modality, key: str) -> dict[str, bytes]:
+    """The member that the bytes of a file make; as `read_media`."""
+    if not name.lower().endswith(SUFFIXES[modality]):
+        expected = " ".join(SUFFIXES[modality])
+        raise UnreadableSample(f"{name}: a source of {modality} reads files ending in {expected}")
+    if modality == "image":
+        return pictures.picture(name, data)
+    if modality == "audio":
+        return _sound(data)
+    if modality == "points":
+        return clouds.cloud(name, data, key)
+    return {"video.mp4" if modality == "video" else "depth.png": data}
+
+
+def _sound(data: bytes) -> dict[str, bytes]:
+    """A FLAC, WAV or OGG as it is, told by its content; of anything else the decoded sound."""
+    if data[:4] == b"fLaC":
+        return {"audio.flac": data}
+    if data[:4] == b"OggS":
+        return {"audio.ogg": data}
+    if data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE":
+        return {"audio.wav": data}
+    return {"audio.flac": sound_track(data)}

@@ -1,0 +1,95 @@
+"""ULIP-ShapeNet Triplets (github.com/salesforce/ULIP; ShapeNet's terms: non-commercial research).
+
+    train.txt, test.txt                                     a line SYNSET-MODEL.npy each
+    shapenet_pc/02691156-1a04....npy                        [8192, 3]
+    rendered_images/02691156-1a04.../*_r_000.png, ...       30 views, a depth map beside each
+    taxonomy.json                                           synsetId and name of each synset
+
+All of it is for training: 41,952 + 10,518 = 52,470 objects of 55 classes, as ULIP itself trains
+(`whole: True`) and the paper's 52.5k say. An object is paired with one RGB view, chosen by its key.
+Its captions are the synset's names; prompts use the first of them.
+"""
+
+import os
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
+from pipeline.datasets.clouds import read_cloud
+from pipeline.datasets.labels import Labels, described
+from pipeline.datasets.pictures import read_picture
+from pipeline.datasets.tables import read_lines
+from pipeline.errors import UnreadableSample, UserError
+from pipeline.small_files import read_json
+
+LICENCE = "ShapeNet terms of use: non-commercial research and education"
+EXPECTED = 52_470
+_MEND = "put ULIP's own file there"
+
+
+class _Synset(msgspec.Struct):
+    synsetId: str
+    name: str
+
+
+def read(raw: Path, split: str) -> RawDataset:
+    """List the objects of both lists."""
+    known_split(split, "train")
+    objects = [
+        Path(line).stem for name in ("train", "test") for line in read_lines(_list(raw, name))
+    ]
+    names = _names(raw / "taxonomy.json")
+    synsets = sorted({name.partition("-")[0] for name in objects})
+    unnamed = [synset for synset in synsets if synset not in names]
+    if unnamed:
+        raise UserError(f"{raw}/taxonomy.json: no synset {unnamed[0]}, which is listed; {_MEND}")
+    clouds = raw / "shapenet_pc"
+    there = {entry.name for entry in os.scandir(clouds)} if clouds.is_dir() else set()
+    lacking = [name for name in objects if f"{name}.npy" not in there]
+    classes = [names[synset] for synset in synsets]
+    members = partial(_members, raw, names, Labels(classes))
+    return RawDataset(
+        [RawItem(key_of(n), partial(members, n)) for n in objects if f"{n}.npy" in there],
+        classes, ("points", "image"), LICENCE, EXPECTED,
+        class_words=[synonyms(name)[0] for name in classes],
+        notes=noted("listed objects have no cloud in shapenet_pc", lacking),
+    )  # fmt: skip
+
+
+def synonyms(name: str) -> list[str]:
+    """The names of a synset: `airplane,aeroplane,plane` has three."""
+    return [each for part in name.split(",") if (each := part.strip())] or [name]
+
+
+def _members(raw: Path, names: dict[str, str], labels: Labels, name: str) -> dict[str, bytes]:
+    label = names[name.partition("-")[0]]
+    return {
+        **read_cloud(raw / "shapenet_pc" / f"{name}.npy", name),
+        **read_picture(_view(raw / "rendered_images" / name)),
+        **described(name, [labels.number(label)], synonyms(label)),
+    }
+
+
+def _view(folder: Path) -> Path:
+    """One of an object's RGB views."""
+    views = sorted(path for path in folder.glob("*.png") if "depth" not in path.stem)
+    if not views:
+        raise UnreadableSample(f"rendered_images/{folder.name}: no RGB view")
+    number = int.from_bytes(blake2b(folder.name.encode(), digest_size=8).digest())
+    return views[number % len(views)]
+
+
+def _list(raw: Path, name: str) -> Path:
+    """A list, right in the folder or in Point-BERT's subfolder."""
+    nested = raw / "ShapeNet-55" / f"{name}.txt"
+    return nested if nested.is_file() else raw / f"{name}.txt"
+
+
+def _names(path: Path) -> dict[str, str]:
+    try:
+        return {each.synsetId: each.name for each in read_json(path, list[_Synset], _MEND)}
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; {_MEND}") from None

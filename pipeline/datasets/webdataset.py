@@ -1,0 +1,131 @@
+"""Tars of img2dataset, open_clip and others: files with the same name but for their ending are one
+sample.
+
+    *.tar, or train/*.tar, val/*.tar, test/*.tar          splits by folders, or drawn by each key
+    000000012.jpg, 000000012.txt, 000000012.json          media by the source's modality; a caption
+                                                          in .txt, or as `caption` in .json
+    000000012.cls                                         a class by its number
+    classnames.txt                                        its name: line 1 is class 0
+
+Keys stay as they are. The media's bytes are copied unchanged into new tars rather than adopted in
+place: there the members have other names, a caption may lie within a .json, a tar holds any number
+of samples in the order of its download, and what a training relies on (a shuffle by the seed, tars
+of equal room, a hash of each sample) can be had by writing them anew only.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from pipeline.config import SourceConfig
+from pipeline.datasets import RawDataset, RawItem, key_of, noted
+from pipeline.datasets.folders import list_files
+from pipeline.datasets.image_folder import LICENCE, words
+from pipeline.datasets.labels import described
+from pipeline.datasets.own_media import SUFFIXES, media
+from pipeline.datasets.settings import settings_of
+from pipeline.datasets.splits import HELD_OUT, drawn_split, require_split, split_folders
+from pipeline.datasets.tables import read_lines
+from pipeline.errors import UnreadableSample, UserError
+from pipeline.small_files import open_regular
+from pipeline.tar import TarError, file_places
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Of this converter."""
+
+    classes: str = "classnames.txt"
+    """File with the classes' names, from the raw folder; needed where there are .cls files."""
+    held_out: float = HELD_OUT
+    """Share of each split but `train`, where no folders are splits."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a file's bytes are."""
+
+    tar: Path
+    first: int
+    size: int
+
+    def read(self) -> bytes:
+        with open_regular(self.tar) as file:
+            file.seek(self.first)
+            return file.read(self.size)
+
+
+def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
+    """List a split; of the tars only the headers are read.
+
+    Raises:
+        UserError: a damaged tar, no such split, or class numbers without their names.
+    """
+    settings, there = settings_of(source, Settings), split_folders(raw)
+    if there:
+        require_split(raw, split, there)
+    listing = list_files(raw / split if there else raw, (".tar",))
+    samples = [sample for tar in listing.files for sample in _samples(tar)]
+    endings = tuple(ending[1:] for ending in SUFFIXES[source.modality])
+    classes = _classes(raw / settings.classes, any("cls" in files for _, files in samples))
+    items = [
+        RawItem(key_of(key), partial(_members, key, files, endings, source, classes))
+        for key, files in samples
+        if not files.keys().isdisjoint(endings)
+        if there or drawn_split(key, source.splits, settings.held_out) == split
+    ]
+    lacking = [key for key, files in samples if files.keys().isdisjoint(endings)]
+    notes = noted(f"samples have none of {' '.join(endings)} and are left out", lacking)
+    return RawDataset(
+        items, classes, (source.modality,), LICENCE, class_words=words(classes), notes=notes
+    )
+
+
+def _samples(tar: Path) -> list[tuple[str, dict[str, _Place]]]:
+    """(key, ending -> its file) of a tar."""
+    samples: dict[str, dict[str, _Place]] = {}
+    try:
+        with open_regular(tar) as file:
+            for name, (first, size) in file_places(file, tar.stat().st_size):
+                stem, _, ending = name.removeprefix("./").rpartition(".")
+                samples.setdefault(stem, {})[ending.lower()] = _Place(tar, first, size)
+    except (OSError, TarError) as error:
+        raise UserError(f"{tar}: no readable tar ({error}); download it again") from None
+    return list(samples.items())
+
+
+def _classes(path: Path, needed: bool) -> list[str]:
+    if not needed and not path.is_file():
+        return []
+    return read_lines(path)
+
+
+def _members(
+    key: str, files: dict[str, _Place], endings: tuple[str, ...], source: SourceConfig,
+    classes: list[str],
+) -> dict[str, bytes]:  # fmt: skip
+    ending = next(each for each in endings if each in files)
+    labels = [_number(files["cls"].read(), classes)] if "cls" in files else []
+    found = media(f"{key}.{ending}", files[ending].read(), source.modality, key)
+    return {**found, **described(key, labels, _captions(files))}
+
+
+def _number(data: bytes, classes: list[str]) -> int:
+    digits = data.strip()
+    if not digits.isdigit() or int(digits) >= len(classes):
+        raise UnreadableSample(f"cls: expected a number below {len(classes)}, found {data[:20]!r}")
+    return int(digits)
+
+
+def _captions(files: dict[str, _Place]) -> list[str]:
+    try:
+        if "txt" in files:
+            text = files["txt"].read().decode("utf-8-sig").strip()
+            return [text] if text else []
+        told = msgspec.json.decode(files["json"].read()) if "json" in files else {}
+        caption = told.get("caption") if isinstance(told, dict) else None
+        return [caption] if isinstance(caption, str) and caption.strip() else []
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise UnreadableSample(f"caption: {error}") from None
