@@ -55,7 +55,7 @@ def score(params: Params, name: str, student: Student) -> BenchmarkScores:
     benchmark = params.benchmarks[name]
     data = labelled_views(params, benchmark.source, benchmark.split)
     prompts = templates(params.sources[benchmark.source].prompts)
-    classes = data.index.classes
+    classes = data.index.words
     features = encode_views(data.views, partial(_student_features, student, data.modality))
     check_finite(features, f"{name}: the student")
     embeddings = class_embeddings(student.encode_text, classes, prompts)
@@ -75,11 +75,11 @@ def _student_features(student: Student, modality: str, views: Sequence[Any]) -> 
 def _teacher_scores(
     teacher: Teacher, data: LabelledViews, prompts: tuple[str, ...], who: str
 ) -> ClassificationScores | None:
-    filled = [prompt.format(label) for label in data.index.classes for prompt in prompts]
+    filled = [prompt.format(label) for label in data.index.words for prompt in prompts]
     texts = teacher.encode_text(filled)
     if texts is None:
         return None
-    embeddings = class_embeddings(lambda _: texts, data.index.classes, prompts)
+    embeddings = class_embeddings(lambda _: texts, data.index.words, prompts)
     features = encode_views(
         data.views, lambda views: teacher.encode(torch.stack(list(map(teacher.preprocess, views))))
     )

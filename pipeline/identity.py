@@ -134,7 +134,7 @@ def training_identity(
         "sources": {
             source: {
                 "tars": [shard.xxh3 for shard in index.shards],
-                "texts": fingerprint([index.classes, index.captions]),
+                "texts": fingerprint([index.words, index.captions]),
                 **templates[source],
             }
             for source, index in indexes.items()

@@ -58,6 +58,8 @@ class ShardIndex:
     modality: str
     classes: list[str]
     """Label names as the dataset spells them."""
+    class_words: list[str] | None = None
+    """What prompts call them, where that is not how the dataset spells them."""
     captions: list[str]
     """Sorted captions of the samples without a label: their label texts."""
     licence: str
@@ -65,6 +67,13 @@ class ShardIndex:
     """What determined the tars: converter, seed, samples per shard."""
     samples_per_shard: int
     shards: list[ShardInfo]
+    expected: int | None = None
+    """Samples of the official split, where another number was there."""
+
+    @property
+    def words(self) -> list[str]:
+        """What prompts call the classes."""
+        return self.classes if self.class_words is None else self.class_words
 
     @property
     def samples(self) -> int:
@@ -129,7 +138,8 @@ def write_index(folder: Path, index: ShardIndex) -> None:
     Raises:
         UserError: it would be larger than readers accept.
     """
-    content = json.dumps(msgspec.to_builtins(index), indent=1).encode() + b"\n"
+    said = {name: value for name, value in msgspec.to_builtins(index).items() if value is not None}
+    content = json.dumps(said, indent=1).encode() + b"\n"
     if len(content) > LARGEST_INDEX:
         raise UserError(
             f"{folder / INDEX}: expected at most {LARGEST_INDEX:,} bytes, found {len(content):,}; "
@@ -172,6 +182,8 @@ def _problem(index: ShardIndex) -> str | None:
         if not (1 <= shard.count <= room and 0 <= shard.bytes <= LARGEST_TAR):
             found = f"found {shard.count} in {shard.bytes} bytes"
             return f"{shard.name}: expected 1 to {room} samples, {found}"
+    if len(index.words) != len(index.classes):
+        return f"expected words for {len(index.classes)} classes, found {len(index.words)}"
     if len({shard.name for shard in index.shards}) < len(index.shards):
         return "expected every tar once, found one twice"
     return None

@@ -57,7 +57,7 @@ def planned(params: Params, name: str, extractor: Extractor | None) -> Planned:
     source = params.sources[pair.source]
     card = card_of(pair.teacher, params.teachers[pair.teacher].model(source.modality).arch)
     folder, rate = shard_folder(params, name), None
-    rows, room = source.samples, source.samples_per_shard
+    rows, room = source.expected("train"), source.samples_per_shard
     if (folder / INDEX).exists():
         index = read_index(folder)
         rows, room = index.samples, index.samples_per_shard

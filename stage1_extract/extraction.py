@@ -93,7 +93,7 @@ class Extraction:
         """Features float32 [classes, dim] of the label prompts in the teacher's text space; of all
         classes of the source, or of these."""
         prompts = templates(self._source.prompts)
-        named = self.index.classes if classes is None else classes
+        named = self.index.words if classes is None else classes
         return class_embeddings(self._encode_text, named, prompts).cpu().numpy()
 
     def run(self, progress: ExtractionProgress, workers: int = 0) -> None:

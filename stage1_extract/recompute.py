@@ -50,7 +50,7 @@ def text_cosine(extraction: Extraction) -> float:
         return 1.0
     rng = ViewRng(extraction.maker.seed, extraction.index.dataset, 0, "verify-text")
     row = rng.integer(len(cached))
-    live = extraction.label_texts([extraction.index.classes[row]])[0]
+    live = extraction.label_texts([extraction.index.words[row]])[0]
     return _cosine(live, cached[row]) or 0.0
 
 

@@ -68,7 +68,7 @@ def build_text_table(
         first_class[source] = rows
         if index.classes:
             parts.append(
-                class_embeddings(student.encode_text, index.classes, templates(prompts[source]))
+                class_embeddings(student.encode_text, index.words, templates(prompts[source]))
             )
             rows += len(index.classes)
     captions = sorted({caption for index in indexes.values() for caption in index.captions})

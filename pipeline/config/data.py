@@ -30,8 +30,10 @@ class SourceConfig:
     """Samples in a tar; the last tar may be shorter."""
     max_rejected: float = 0.01
     """Share of unreadable samples above which the conversion stops with an error."""
-    samples: int | None = None
-    """Training samples to expect: what `stage1_extract.plan` counts on before the preparation."""
+    samples: int | dict[str, int] | None = None
+    """Samples to expect, in place of the official split's number; one number is that of `train`, or
+    of the only split. `stage1_extract.plan` counts on it before the preparation, which tells of
+    another number, or refuses it where a benchmark's list is fixed."""
     short_side: int | None = None
     """Image, video: pixels to which a longer short side is reduced; default: as it is."""
     keyframe_every: int | None = None
@@ -41,13 +43,26 @@ class SourceConfig:
     """Audio: Hz at which the first channel is stored, 16000 as views are; default: as it is."""
 
     def __post_init__(self) -> None:
-        if self.samples is not None and self.samples < 1:
-            raise ValueError(f"samples must be >= 1, found {self.samples}")
+        self._check_samples()
         if self.samples_per_shard < 1:
             raise ValueError(f"samples_per_shard must be >= 1, found {self.samples_per_shard}")
         if not 0 <= self.max_rejected <= 1:
             raise ValueError(f"max_rejected must be within 0..1, found {self.max_rejected}")
         self._check_options()
+
+    def expected(self, split: str) -> int | None:
+        """Samples that a split is said to have."""
+        if isinstance(self.samples, dict):
+            return self.samples.get(split)
+        return self.samples if split == "train" or self.splits == (split,) else None
+
+    def _check_samples(self) -> None:
+        told = self.samples if isinstance(self.samples, dict) else {"": self.samples}
+        for split, samples in told.items():
+            if split and split not in self.splits:
+                raise ValueError(f"samples.{split}: the splits are {', '.join(self.splits)}")
+            if samples is not None and samples < 1:
+                raise ValueError(f"samples must be >= 1, found {samples}")
 
     @property
     def options(self) -> dict[str, int]:

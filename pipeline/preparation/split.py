@@ -1,6 +1,7 @@
 """The conversion of a split, from its raw listing to the finished folder."""
 
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from pipeline.lock import exclusive
 from pipeline.places import filled, is_remote, make_folder, place, publish, remove
 from pipeline.preparation.identity import identity, recipe
 from pipeline.preparation.listing import read_raw, shard_tasks
+from pipeline.preparation.official import lacking, remarks
 from pipeline.preparation.making import Makers, Making, in_this_process
 from pipeline.preparation.progress import ConversionProgress
 from pipeline.preparation.records import Records
@@ -32,6 +34,8 @@ def prepare(
         UserError: wrong input, too many rejected samples, or another run writes that split.
     """
     listed = contents(params.sources[name], read_raw(params.sources[name], raw, split))
+    for remark in remarks(name, split, listed.source, listed.dataset):
+        print(remark, file=sys.stderr)
     final = place(params.shards) / name / split
     folder = final.with_name(f"{split}.partial")
     known = identity(params, name, listed.dataset, raw)
@@ -95,11 +99,12 @@ def _index(
     source, dataset = listed.source, listed.dataset
     return ShardIndex(
         format=FORMAT, dataset=making.source, split=making.split, modality=source.modality,
-        classes=dataset.classes, licence=dataset.licence,
+        classes=dataset.classes, class_words=dataset.class_words, licence=dataset.licence,
         captions=sorted({caption for shard in done for caption in shard.captions}),
         samples_per_shard=source.samples_per_shard,
         shards=[shard.shard for shard in done if shard.shard],
         recipe=recipe(source, params.seed),
+        expected=lacking(making.split, source, dataset),
     )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ class FeatureStore:
         """
         if not (self.index.classes and self.provenance.determines["text"]["features"]):
             return None
-        values = read_text(self.path, self.provenance.fingerprint, self.index.classes)
+        values = read_text(self.path, self.provenance.fingerprint, self.index.words)
         if values is None:
             where = self.path / TEXT
             raise UserError(f"{where}: missing, damaged or of other classes; run: {self._extract}")

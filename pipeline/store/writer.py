@@ -65,11 +65,11 @@ class StoreWriter(ShardWriter):
     def write_text(self, features: np.ndarray) -> None:
         """Write the label prompts' features, float32 [classes, dim], with their checksum."""
         with writing(self.path, extract_command(self.path)):
-            write_text(self.path, features, self.provenance.fingerprint, self.index.classes)
+            write_text(self.path, features, self.provenance.fingerprint, self.index.words)
 
     def has_text(self) -> bool:
         """Whether the text features of the present classes are there and intact."""
-        there = read_text(self.path, self.provenance.fingerprint, self.index.classes)
+        there = read_text(self.path, self.provenance.fingerprint, self.index.words)
         return there is not None
 
     def _complete(self, shard: int, block: int) -> bool:
