@@ -1,0 +1,77 @@
+"""Short clips with sound, as downloads have them, and a raw folder of them prepared."""
+
+import io
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import numpy as np
+
+from pipeline.preparation import prepare
+from pipeline.shards import ShardIndex, read_index, read_shard
+from tests.made_media import FPS, frame
+from tests.tiny_world import tiny_params
+
+LAYOUTS = {1: "mono", 2: "stereo"}
+
+
+@lru_cache
+def film(
+    container: str = "mp4", video: str | None = "libx264", sound: str | None = "aac",
+    seconds: float = 0.4, rate: int = 44100, channels: int = 2,
+) -> bytes:  # fmt: skip
+    """Frames 0, 1, ... of `made_media` over a `chirp`; by FFmpeg's names, None leaves one out."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        pictures = out.add_stream(video, rate=FPS, options={"threads": "1"}) if video else None
+        waves = out.add_stream(sound, rate=rate, layout=LAYOUTS[channels]) if sound else None
+        if pictures:
+            pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+            for number in range(round(seconds * FPS)):
+                image = av.VideoFrame.from_ndarray(frame(number), format="rgb24")
+                out.mux(pictures.encode(image))
+            out.mux(pictures.encode())
+        if waves:
+            out.mux(waves.encode(_sung(seconds, rate, channels)) + waves.encode())
+    return file.getvalue()
+
+
+def chirp(seconds: float, rate: int, channel: int = 0) -> np.ndarray:
+    """A tone that rises, float64 [N]; of another pitch in another channel."""
+    time = np.arange(round(seconds * rate)) / rate
+    return 0.5 * np.sin(2 * np.pi * (300 + 400 * channel + 1000 * time) * time)
+
+
+def _sung(seconds: float, rate: int, channels: int) -> av.AudioFrame:
+    all_of_them = [chirp(seconds, rate, channel) for channel in range(channels)]
+    sound = av.AudioFrame.from_ndarray(
+        np.stack(all_of_them).astype(np.float32), "fltp", LAYOUTS[channels]
+    )
+    sound.sample_rate = rate
+    return sound
+
+
+Samples = dict[str, dict[str, bytes]]
+
+
+def prepared(
+    root: Path, converter: str, modality: str, split: str, **source: object
+) -> tuple[ShardIndex, Samples]:
+    """Prepare a split of the raw folder `root`/raw; its index, and its samples by key."""
+    one = {
+        "converter": converter, "modality": modality, "raw": str(root / "raw"), "splits": [split],
+        **source,
+    }  # fmt: skip
+    prepare(tiny_params(root, sources={"objects": one, "renders": one}), "objects", split,
+            root / "raw")  # fmt: skip
+    folder = root / "shards" / "objects" / split
+    index = read_index(folder)
+    return index, {k: m for shard in index.shards for k, m in read_shard(folder, shard)}
+
+
+def written(root: Path, files: dict[str, bytes | str]) -> None:
+    """Put files below `root`/raw."""
+    for name, content in files.items():
+        path = root / "raw" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
