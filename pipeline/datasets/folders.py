@@ -29,7 +29,8 @@ def list_files(folder: Path, suffixes: tuple[str, ...]) -> Listing:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; is the download there and unpacked?")
-    files, others = [], []
+    files: list[Path] = []
+    others: list[Path] = []
     for path in _below(folder, frozenset()):
         (files if path.name.lower().endswith(suffixes) else others).append(path)
     order = sorted(files, key=lambda path: path.parts)

@@ -12,8 +12,8 @@ from pipeline.lock import exclusive
 from pipeline.places import filled, is_remote, make_folder, place, publish, remove
 from pipeline.preparation.identity import identity, recipe
 from pipeline.preparation.listing import read_raw, shard_tasks
-from pipeline.preparation.official import lacking, remarks
 from pipeline.preparation.making import Makers, Making, in_this_process
+from pipeline.preparation.official import lacking, remarks
 from pipeline.preparation.progress import ConversionProgress
 from pipeline.preparation.records import Records
 from pipeline.preparation.rejections import refusal, too_many, write_rejected
