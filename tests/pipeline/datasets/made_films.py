@@ -59,11 +59,11 @@ def prepared(
 ) -> tuple[ShardIndex, Samples]:
     """Prepare a split of the raw folder `root`/raw; its index, and its samples by key."""
     one = {
-        "converter": converter, "modality": modality, "raw": str(root / "raw"), "splits": [split],
-        **source,
+        "converter": converter, "modality": modality, "raw": str(root / "raw"),
+        "splits": sorted({"train", "test", split}), **source,
     }  # fmt: skip
-    prepare(tiny_params(root, sources={"objects": one, "renders": one}), "objects", split,
-            root / "raw")  # fmt: skip
+    params = tiny_params(root, sources={"objects": one, "renders": one})
+    prepare(params, "objects", split, root / "raw")
     folder = root / "shards" / "objects" / split
     index = read_index(folder)
     return index, {k: m for shard in index.shards for k, m in read_shard(folder, shard)}
