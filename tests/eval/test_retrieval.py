@@ -44,12 +44,15 @@ def by_every_order(queries, gallery, query_ids, gallery_ids) -> tuple[dict, list
     return {k: np.mean(found) for k, found in hits.items()}, ranks, precisions
 
 
-@settings(max_examples=15)
+@pytest.mark.parametrize("few", [0, 16])
+@settings(max_examples=10)
 @given(SEEDS)
-def test_every_order_of_ties_has_its_share(seed: int) -> None:
+def test_every_order_of_ties_has_its_share(few: int, seed: int) -> None:
     data = made(seed, queries=6, items=5, ids=3)
     data[2][0] = data[3][0]
-    scores = retrieval_scores(*data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "FEW", few)
+        scores = retrieval_scores(*data)
     recalls, ranks, precisions = by_every_order(*data)
     assert scores.recalls == pytest.approx(recalls)
     assert scores.median_rank == pytest.approx(np.median(ranks))
