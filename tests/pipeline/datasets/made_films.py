@@ -1,16 +1,12 @@
-"""Short clips with sound, as downloads have them, and a raw folder of them prepared."""
+"""Short clips with sound, as downloads have them."""
 
 import io
 from functools import lru_cache
-from pathlib import Path
 
 import av
 import numpy as np
 
-from pipeline.preparation import prepare
-from pipeline.shards import ShardIndex, read_index, read_shard
 from tests.made_media import FPS, frame
-from tests.tiny_world import tiny_params
 
 LAYOUTS = {1: "mono", 2: "stereo"}
 
@@ -49,29 +45,3 @@ def _sung(seconds: float, rate: int, channels: int) -> av.AudioFrame:
     )
     sound.sample_rate = rate
     return sound
-
-
-Samples = dict[str, dict[str, bytes]]
-
-
-def prepared(
-    root: Path, converter: str, modality: str, split: str, **source: object
-) -> tuple[ShardIndex, Samples]:
-    """Prepare a split of the raw folder `root`/raw; its index, and its samples by key."""
-    one = {
-        "converter": converter, "modality": modality, "raw": str(root / "raw"),
-        "splits": sorted({"train", "test", split}), **source,
-    }  # fmt: skip
-    params = tiny_params(root, sources={"objects": one, "renders": one})
-    prepare(params, "objects", split, root / "raw")
-    folder = root / "shards" / "objects" / split
-    index = read_index(folder)
-    return index, {k: m for shard in index.shards for k, m in read_shard(folder, shard)}
-
-
-def written(root: Path, files: dict[str, bytes | str]) -> None:
-    """Put files below `root`/raw."""
-    for name, content in files.items():
-        path = root / "raw" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -8,7 +8,8 @@ import pytest
 from pipeline.datasets import audioset
 from pipeline.errors import UserError
 from tests.made_members import audio_bytes, hum
-from tests.pipeline.datasets.made_films import film, prepared, written
+from tests.pipeline.datasets.conversions import converted, put, rejected
+from tests.pipeline.datasets.made_films import film
 
 CLASSES = 'index,mid,display_name\n0,/m/09x0r,"Speech"\n1,/m/05zppz,"Male speech, man speaking"\n'
 HEAD = "# Segments csv created\n# num_ytids=2, num_segs=2\n# YTID, start_seconds, end_seconds, ..\n"
@@ -26,7 +27,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     flac = audio_bytes(hum(0.2), container="FLAC")
-    written(tmp_path, {
+    put(tmp_path / "raw", {
         "class_labels_indices.csv": CLASSES,
         "balanced_train_segments.csv": HEAD + BALANCED,
         "unbalanced_train_segments.csv": HEAD + UNBALANCED,
@@ -39,7 +40,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_both_training_tables_are_one_split(root: Path, capsys) -> None:
-    index, samples = prepared(root, "audioset", "audio", "train", max_rejected=0.3)
+    index, samples = converted(root / "raw", "audioset", "audio", "train", max_rejected=0.3)
     assert samples.keys() == {"Y--aaaaaaaaa", "Y__bbbbbbbbb", "Yccccccccccc"}
     assert json.loads(samples["Y--aaaaaaaaa"]["meta.json"]) == {
         "id": "--aaaaaaaaa", "labels": [0, 1], "start": 30,
@@ -52,10 +53,10 @@ def test_both_training_tables_are_one_split(root: Path, capsys) -> None:
 
 
 def test_a_mid_that_no_class_has_is_a_rejected_sample(root: Path) -> None:
-    prepared(root, "audioset", "audio", "train", max_rejected=0.3)
-    rejected = (root / "shards/objects/train/rejected.jsonl").read_text()
-    assert "unknown class '/m/nothing'; did you mean" in rejected
-    assert json.loads(rejected)["key"] == "Yddddddddddd"
+    converted(root / "raw", "audioset", "audio", "train", max_rejected=0.3)
+    (why,) = rejected(root / "raw").items()
+    assert why[0] == "Yddddddddddd"
+    assert "unknown class '/m/nothing'; did you mean" in why[1]
 
 
 def test_one_table_is_enough_and_the_other_is_named(root: Path) -> None:
@@ -71,6 +72,6 @@ def test_no_table_at_all_is_an_error(root: Path) -> None:
 
 
 def test_classes_of_another_release_are_named(root: Path) -> None:
-    written(root, {"class_labels_indices.csv": CLASSES.replace("1,/m", "2,/m")})
+    put(root / "raw", {"class_labels_indices.csv": CLASSES.replace("1,/m", "2,/m")})
     with pytest.raises(UserError, match=r"expected the indices 0..1 in their order, found 2 rows"):
         audioset.read(root / "raw", "train")

@@ -9,7 +9,7 @@ import pytest
 from pipeline.datasets import esc50
 from pipeline.errors import UserError
 from tests.made_members import audio_bytes, hum
-from tests.pipeline.datasets.made_films import prepared, written
+from tests.pipeline.datasets.conversions import converted, put
 
 HEADER = "filename,fold,target,category,esc10,src_file,take\r\n"
 CLASSES = ["dog", "rooster", "sea_waves"]
@@ -19,7 +19,7 @@ def make(root: Path, rows: str | None = None) -> None:
     listed = [(f"{n % 2 + 1}-1000{n}-A-{n % 3}.wav", n % 2 + 1, n % 3) for n in range(6)]
     lines = [f"{name},{fold},{t},{CLASSES[t]},False,1,A\r\n" for name, fold, t in listed]
     sounds = {f"audio/{row[0]}": audio_bytes(hum(0.1, 44100), 44100) for row in listed}
-    written(root, {"meta/esc50.csv": HEADER + (rows or "".join(lines)), **sounds})
+    put(root / "raw", {"meta/esc50.csv": HEADER + (rows or "".join(lines)), **sounds})
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_of_it_is_one_split_with_the_fold_of_each(tmp_path: Path) -> None:
     make(tmp_path)
-    index, samples = prepared(tmp_path, "esc50", "audio", "test", prompts="sound")
+    index, samples = converted(tmp_path / "raw", "esc50", "audio", "test", prompts="sound")
     assert index.classes == CLASSES
     assert index.class_words == ["dog", "rooster", "sea waves"]
     assert sorted(samples) == [f"{n % 2 + 1}-1000{n}-A-{n % 3}" for n in (0, 2, 4, 1, 3, 5)]
@@ -42,8 +42,8 @@ def test_a_benchmark_that_lacks_a_file_is_refused_until_told(tmp_path: Path) -> 
     make(tmp_path)
     (tmp_path / "raw/audio/1-10000-A-0.wav").unlink()
     with pytest.raises(UserError, match="5 of 6 samples .* are there; 1 files of .*1-10000-A-0"):
-        prepared(tmp_path, "esc50", "audio", "test")
-    index, _ = prepared(tmp_path, "esc50", "audio", "test", samples={"test": 5})
+        converted(tmp_path / "raw", "esc50", "audio", "test")
+    index, _ = converted(tmp_path / "raw", "esc50", "audio", "test", samples={"test": 5})
     assert index.samples == 5
 
 
