@@ -20,7 +20,7 @@ from pipeline.datasets import RawDataset, RawItem, known_split, noted
 from pipeline.datasets.labels import described
 from pipeline.datasets.media import SOUNDS, sound
 from pipeline.datasets.tables import read_lines, read_table
-from pipeline.datasets.youtube import ClipFiles, clip_key, clip_name, second
+from pipeline.datasets.youtube import ClipFiles, clip_key, clip_name, second, ten_seconds
 from pipeline.errors import UserError
 
 LICENCE = "MIT (the captions); the clips are their uploaders'"
@@ -44,7 +44,7 @@ def read(raw: Path, split: str) -> RawDataset:
 
     def members(path: Path, identifier: str, start: int) -> dict[str, bytes]:
         texts = captions[identifier, start]
-        return {**sound(path), **described(identifier, captions=texts, start=start)}
+        return {**ten_seconds(sound(path)), **described(identifier, captions=texts, start=start)}
 
     found = {name: files.find(*name) for name in captions}
     items = [

@@ -16,7 +16,7 @@ from pipeline.datasets import RawDataset, RawItem, known_split, noted
 from pipeline.datasets.labels import Labels, described
 from pipeline.datasets.media import CLIPS, sound_and_frame
 from pipeline.datasets.tables import read_table
-from pipeline.datasets.youtube import ClipFiles, clip_key, second
+from pipeline.datasets.youtube import ClipFiles, clip_key, second, ten_seconds
 
 LICENCE = "CC BY 4.0 (the labels); the clips are their uploaders'"
 SAMPLES = {"train": 183_730, "test": 15_446}
@@ -27,7 +27,7 @@ _COLUMNS = ("id", "start", "label", "split")
 
 def read(raw: Path, split: str) -> RawDataset:
     """List the clips of a split that are there, each for its sound."""
-    return listed(raw, split, sound_and_frame, ("audio", "image"))
+    return listed(raw, split, _sound, ("audio", "image"))
 
 
 def listed(
@@ -60,6 +60,10 @@ def listed(
     notes = files.notes + noted("clips stand in the table twice, the first time counts", twice)
     notes += _other_classes(classes)
     return RawDataset(list(items.values()), classes, members, LICENCE, SAMPLES[split], notes=notes)
+
+
+def _sound(path: Path) -> dict[str, bytes]:
+    return ten_seconds(sound_and_frame(path))
 
 
 def _rows_of(split: str, table: Path, rows: list[tuple[str, ...]]) -> list[tuple[str, int, str]]:

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from pipeline.datasets import noted
 from pipeline.datasets.folders import list_files
-from pipeline.errors import UserError
+from pipeline.errors import UnreadableSample, UserError
+from pipeline.samples import decode_member
 
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
 _NAME = re.compile(rf"Y?([\w-]{{11}})(?:_({_NUMBER})(?:_({_NUMBER}))?)?", re.ASCII)
+LONGEST = 15
+"""Seconds of what passes for a clip of ten."""
 _SHORTEST_IN_MILLISECONDS = 1000
 """A clip of so many seconds or more is one of milliseconds."""
 
@@ -47,6 +50,21 @@ def second(table: Path, text: str) -> int:
 def clip_key(identifier: str, start: int | None = None) -> str:
     """Key of a sample: `Y<id>` or `Y<id>_<second, 6 digits>`."""
     return f"Y{identifier}" if start is None else f"Y{identifier}_{start:06d}"
+
+
+def ten_seconds(members: dict[str, bytes]) -> dict[str, bytes]:
+    """The members of a clip, unless its sound is that of the whole video.
+
+    Raises:
+        UnreadableSample: it is, or it is unreadable.
+    """
+    recording = decode_member(members, "audio")
+    seconds = recording.count / recording.rate
+    if seconds > LONGEST:
+        raise UnreadableSample(
+            f"audio: {seconds:.0f} s where a clip of ten is expected; cut it out of its video"
+        )
+    return members
 
 
 class ClipFiles:

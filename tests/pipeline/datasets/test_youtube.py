@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.datasets import RawItem
-from pipeline.datasets.youtube import ClipFiles, clip_key, clip_name, second
-from pipeline.errors import UserError
+from pipeline.datasets.youtube import ClipFiles, clip_key, clip_name, second, ten_seconds
+from pipeline.errors import UnreadableSample, UserError
+from tests.made_members import audio_bytes, hum
 
 SIGNS = string.ascii_letters + string.digits + "_-"
 IDS = st.text(SIGNS, min_size=11, max_size=11)
@@ -53,3 +54,10 @@ def test_a_clip_is_found_by_its_second_or_without_one(tmp_path: Path) -> None:
 def test_a_table_without_a_second_is_named(text: str) -> None:
     with pytest.raises(UserError, match="^x.csv: expected the second that a clip starts at"):
         second(Path("x.csv"), text)
+
+
+def test_a_whole_video_in_the_place_of_a_clip_is_refused() -> None:
+    clip, video = ({"audio.wav": audio_bytes(hum(seconds, 8000), 8000)} for seconds in (10.2, 16))
+    assert ten_seconds(clip) is clip
+    with pytest.raises(UnreadableSample, match="16 s where a clip of ten is expected"):
+        ten_seconds(video)
