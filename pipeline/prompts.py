@@ -144,12 +144,21 @@ SOUND = (
 )
 """Plain sound templates, for a text tower that was taught captions of sounds."""
 
+ACTION = tuple(
+    f"a {medium} of {who} {doing}{{}}."
+    for doing in ("", "using ", "doing ", "during ", "performing ", "practicing ")
+    for who in ("a person", "the person")
+    for medium in ("photo", "video", "example", "demonstration")
+)
+"""CLIP, data/prompts.md, UCF101: 48, "a example" among them."""
+
 TEMPLATES = {
     "modelnet40_64": MODELNET40_64,
     "sound_as_image": SOUND_AS_IMAGE,
     "scene": SCENE,
     "photo": PHOTO,
     "sound": SOUND,
+    "action": ACTION,
 }
 
 

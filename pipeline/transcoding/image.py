@@ -21,6 +21,11 @@ def stored_picture(data: bytes, short_side: int) -> bytes | None:
         return None
     scale = short_side / min(image.size)
     width, height = (round(side * scale) for side in image.size)
+    return jpeg(image.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """An RGB picture as a JPEG."""
     file = io.BytesIO()
-    image.resize((width, height), Image.Resampling.BICUBIC).save(file, "JPEG", quality=QUALITY)
+    image.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()

@@ -25,7 +25,14 @@ def encode(prompts: Sequence[str]) -> Tensor:
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("modelnet40_64", 64), ("sound_as_image", 12), ("scene", 19), ("photo", 5), ("sound", 13)],
+    [
+        ("modelnet40_64", 64),
+        ("sound_as_image", 12),
+        ("scene", 19),
+        ("photo", 5),
+        ("sound", 13),
+        ("action", 48),
+    ],
 )
 def test_every_template_names_the_class_once(name: str, count: int) -> None:
     assert len(templates(name)) == count
