@@ -1,5 +1,6 @@
 """What teachers leave to a GPU, done here: the inputs that `preprocess` makes, to rounding."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,8 @@ def test_only_a_gpu_gets_raw_views(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert torch.equal(forward.input(view), teacher.preprocess(view))
     assert torch.equal(forward.feature(view), teacher.encode(teacher.preprocess(view)[None])[0])
     monkeypatch.setattr(forward_pass, "default_device", lambda: "cuda")
-    assert torch.equal(forward.input(view), torch.from_numpy(view))
+    on_gpu = replace(forward)
+    assert torch.equal(on_gpu.input(on_gpu.handed_on(view)), torch.from_numpy(view))
 
 
 @pytest.mark.parametrize("side", [224, 256])
