@@ -1,10 +1,13 @@
 """The unit of work: one tar under one block of views, for every teacher whose store lacks it."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
+import torch
+
+from pipeline.device import default_device
 from stage1_extract.forward_pass import ForwardPass
 from stage1_extract.shared_views import TarRows, ViewsTask, ViewWorkers, wanted
 from stage1_extract.tar_encoder import TarEncoder
@@ -74,7 +77,7 @@ def tar_features(
     places = [once.index(each) for each in views]
     tasks = (ViewsTask(part, once) for tar in tars for part in _parts(tar))
     ahead = BATCHES_AHEAD * max(each.rows_per_batch for each in passes) // MOST_SAMPLES
-    with closing(workers.map(tasks, ahead)) as made:
+    with closing(workers.map(tasks, ahead)) as made, _one_thread_beside_gpu():
         for tar in tars:
             encoders = [TarEncoder(each) for each in passes]
             for samples in islice(made, _part_count(tar)):
@@ -85,6 +88,19 @@ def tar_features(
             for encoder in encoders:
                 encoder.flush()
             yield encoders
+
+
+@contextmanager
+def _one_thread_beside_gpu() -> Iterator[None]:
+    """Where a GPU computes, what torch does on the CPU is small: shared among threads on the cores
+    that views are made on, it takes many times as long."""
+    threads = torch.get_num_threads()
+    if default_device() == "cuda":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _parts(tar: TarRows) -> Iterator[TarRows]:

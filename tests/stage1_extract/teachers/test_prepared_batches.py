@@ -1,5 +1,6 @@
 """What teachers leave to a GPU, done here: the inputs that `preprocess` makes, to rounding."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def clouds(count: int) -> list[np.ndarray]:
 
 def assert_same(teacher: Teacher, views: list, atol: float = 0.0) -> None:
     assert isinstance(teacher, PreparesBatches)
+    sent = pickle.dumps(teacher.raw)
+    assert len(sent) < 10_000  # a worker gets it with each task: no weights
+    assert pickle.loads(sent) == teacher.raw  # teachers share views where it is equal
     prepared = teacher.prepare(torch.stack([teacher.raw(view) for view in views]))
     expected = torch.stack([teacher.preprocess(view) for view in views])
     torch.testing.assert_close(prepared, expected, rtol=0, atol=atol)
