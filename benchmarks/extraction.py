@@ -24,7 +24,6 @@ from stage1_extract.shared_views import (
     ViewsTask,
     most_workers,
     seen_samples,
-    teacher_inputs,
     wanted,
 )
 from stage1_extract.teachers import Teacher
@@ -55,9 +54,9 @@ def bare_rate(extraction: Extraction) -> float:
     """Samples per second of the teacher alone, over one tar's views held in memory."""
     info = extraction.index.shards[0]
     tar = TarRows(extraction.folder, info, range(info.count))
-    samples = seen_samples(ViewsTask(tar, wanted([extraction.forward])))
-    seen = [teacher_inputs([extraction.forward], sample)[0].inputs for sample in samples]
-    views = [inputs for inputs in seen if inputs is not None]
+    samples = seen_samples(ViewsTask(tar, (wanted(extraction.forward),)))
+    seen = [sample.views[0] for sample in samples if sample.views[0] is not None]
+    views = [torch.stack([extraction.forward.input(view.array) for view in row]) for row in seen]
     rows = extraction.forward.rows_per_batch
     batches = [torch.cat(views[i : i + rows]) for i in range(0, len(views), rows)]
     extraction.forward.encode(batches[0]).cpu()

@@ -22,7 +22,6 @@ from stage1_extract.shared_views import (
     TarRows,
     ViewsTask,
     seen_samples,
-    teacher_inputs,
     wanted,
 )
 from stage1_extract.teachers import load_teacher
@@ -83,13 +82,13 @@ def bare_rate(extraction: Extraction) -> float:
     forward = extraction.forward
     samples = _samples(extraction)
     rows = forward.rows_per_batch
-    seen = [teacher_inputs([forward], sample)[0].inputs for sample in islice(samples, 8)]
-    views = torch.cat([inputs for inputs in seen if inputs is not None])
+    seen = [view for sample in islice(samples, 8) for view in sample.views[0] or []]
+    views = torch.stack([forward.input(view.array) for view in seen])
     batch = views.repeat(-(-rows * len(forward.views) // len(views)), *[1] * (views.ndim - 1))
     batch = batch[: rows * len(forward.views)]
     device, low = default_device(), forward.precision == "bfloat16"
     if device == "cuda":
-        batch = forward._on_gpu(batch)
+        batch = forward.on_gpu(batch)
 
     def run() -> Tensor:
         with torch.autocast(device, torch.bfloat16, enabled=low):
@@ -104,7 +103,8 @@ def one_core_rate(extraction: Extraction) -> float:
     torch.set_num_threads(1)
     samples, count, started = _samples(extraction), 0, time.perf_counter()
     for sample in samples:
-        teacher_inputs([extraction.forward], sample)
+        for view in sample.views[0] or []:
+            extraction.forward.input(view.array)
         count += 1
         if time.perf_counter() - started > ONE_CORE_SECONDS:
             break
@@ -127,9 +127,10 @@ def difference_from_cpu(params: Params, extraction: Extraction) -> tuple[float, 
         for key, members in islice(_members(extraction), COMPARED)
     ]
     expected = on_cpu.encode(torch.stack([on_cpu.preprocess(view) for view in views])).double()
-    rows = torch.stack([extraction.forward.input(view) for view in views])
+    forward = extraction.forward
+    rows = torch.stack([forward.input(forward.handed_on(view)) for view in views])
     if default_device() == "cuda":
-        rows = extraction.forward._on_gpu(rows)
+        rows = extraction.forward.on_gpu(rows)
     found = extraction.teacher.encode(rows).cpu().double()
     apart = (found - expected).abs().amax(1) / expected.norm(dim=1)
     cosines = torch.nn.functional.cosine_similarity(found, expected, dim=1)
@@ -141,7 +142,7 @@ def _samples(extraction: Extraction) -> Iterator[SeenSample]:
     info = extraction.index.shards[0]
     for row in range(info.count):
         tar = TarRows(extraction.folder, info, range(row, row + 1))
-        yield from seen_samples(ViewsTask(tar, wanted([extraction.forward])))
+        yield from seen_samples(ViewsTask(tar, (wanted(extraction.forward),)))
 
 
 def _members(extraction: Extraction) -> Iterator[tuple[str, dict[str, bytes]]]:

@@ -11,8 +11,9 @@ def keep_freed_memory() -> bool:
 
     glibc maps every activation of 32 MB or more anew and unmaps it when freed, and a training step
     then spends much of its time in page faults: clearing pages it had a moment ago. A training
-    process wants the same blocks again in the next step. Call once, in the main thread, before
-    training. Returns whether the C library took the settings (not glibc: nothing happens).
+    process wants the same blocks again in the next step, and stage 1 in the next batch. Call once,
+    in the main thread, before either. Returns whether the C library took the settings (not glibc:
+    nothing happens).
     """
     if sys.platform != "linux":
         return False

@@ -149,7 +149,8 @@ def _numbers(each: Planned) -> dict[str, str]:
 
 def _seconds(workers: ViewWorkers, forward: ForwardPass, samples: TarRows) -> float:
     started = time.perf_counter()
-    list(tar_features(workers, [forward], [samples], lambda count: None))
+    for (encoder,) in tar_features(workers, [forward], [samples], lambda count: None):
+        encoder.features()
     return time.perf_counter() - started
 
 

@@ -1,9 +1,10 @@
 """One teacher over one source: the recipe of its store, and the store's shards, tar by tar."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from pipeline.config import Params
+from pipeline.engine import prefetched_map
 from pipeline.errors import UserError
 from pipeline.identity import (
     architecture_identity,
@@ -29,8 +31,12 @@ from pipeline.views import ViewMaker, chain_for
 from stage1_extract.forward_pass import ForwardPass
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.shared_views import TarRows, ViewWorkers, view_workers
+from stage1_extract.tar_encoder import TarEncoder
 from stage1_extract.tar_task import TarDone, TarTask, tar_features
 from stage1_extract.teachers import Teacher
+
+TARS_AHEAD = 2
+"""Tars that are encoded while one is written."""
 
 
 class Extraction:
@@ -177,7 +183,7 @@ def extract_tars(
     extractions: Sequence[Extraction],
     tasks: Sequence[TarTask],
     on_samples: Callable[[int], None],
-) -> Iterator[TarDone]:
+) -> Generator[TarDone]:
     """Do tasks of some extractions over one source, reading and decoding each sample once.
 
     The tasks must be of one block of views.
@@ -186,13 +192,24 @@ def extract_tars(
         return
     passes = [replace(extraction.forward, views=tasks[0].views) for extraction in extractions]
     tars = [_rows(extractions[0], task) for task in tasks]
-    features = tar_features(workers, passes, tars, on_samples)
-    for found, task in zip(features, tasks):
-        pairs = list(zip(extractions, found))
-        for extraction, data in pairs:
-            _refuse_all_failed(extraction, task, data)
-        size = sum(extraction.write(task, data) for extraction, data in pairs)
-        yield TarDone(task, {extraction.name: data.failed for extraction, data in pairs}, size)
+    with (
+        closing(tar_features(workers, passes, tars, on_samples)) as encoded,
+        ThreadPoolExecutor(1, "store") as thread,
+        closing(
+            prefetched_map(thread, partial(_write, extractions), zip(encoded, tasks), TARS_AHEAD)
+        ) as written,
+    ):
+        yield from written
+
+
+def _write(extractions: Sequence[Extraction], tar: tuple[Sequence[TarEncoder], TarTask]) -> TarDone:
+    """Wait for a tar's features and write them."""
+    encoders, task = tar
+    pairs = [(each, encoder.features()) for each, encoder in zip(extractions, encoders)]
+    for extraction, data in pairs:
+        _refuse_all_failed(extraction, task, data)
+    size = sum(extraction.write(task, data) for extraction, data in pairs)
+    return TarDone(task, {extraction.name: data.failed for extraction, data in pairs}, size)
 
 
 def _refuse_all_failed(extraction: Extraction, task: TarTask, data: ShardFeatures) -> None:

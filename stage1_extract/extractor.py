@@ -5,6 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
+from pipeline.allocator import keep_freed_memory
 from pipeline.blas import one_blas_thread
 from pipeline.config import Params
 from pipeline.config.data import Model
@@ -27,6 +28,7 @@ class Extractor:
 
     def __init__(self, params: Params, workers: int = 0) -> None:
         one_blas_thread()
+        keep_freed_memory()
         self._params, self._workers = params, view_workers(workers)
         self._teachers: dict[tuple[str, Model], Teacher] = {}
         self._extractions: dict[str, Extraction] = {}

@@ -1,12 +1,12 @@
 """Samples decoded and augmented once for all the teachers that see the same views of them."""
 
 import multiprocessing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from pipeline.config import Params
 from pipeline.engine import Workers
@@ -15,13 +15,21 @@ from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member
 from pipeline.shards import ShardInfo, read_index
 from pipeline.views import View, ViewMaker
-from pipeline.views.digest import params_digest
 from stage1_extract.forward_pass import ForwardPass
 
 MOST_WORKERS = 16
 FEW_VIEWS = 1024
-Wanted = tuple[ViewMaker, range]
-"""A chain, and the numbers of the views that are to be made by it."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Views that are to be made of each sample."""
+
+    maker: ViewMaker
+    numbers: range
+    """Of the views."""
+    handed_on: Callable[[Any], Any]
+    """Makes of a canonical view what leaves the worker."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +61,7 @@ class SeenSample:
 
     key: str
     views: list[list[View] | None]
-    """Of each chain that was wanted; None where the sample cannot be used."""
-
-
-@dataclass(frozen=True)
-class TeacherInputs:
-    """Some views of one sample, preprocessed for one teacher."""
-
-    key: str
-    inputs: Tensor | None
-    """[views, ...]; None if the sample could not be used."""
-    params_digest: list[int]
-    view_digest: list[int]
+    """As they were wanted; None where the sample cannot be used."""
 
 
 ViewWorkers = Workers[ViewsTask, list[SeenSample]]
@@ -91,9 +88,9 @@ def workers_for(params: Params, names: Sequence[str]) -> int:
     return most_workers() if samples * params.views.count >= FEW_VIEWS else 0
 
 
-def wanted(passes: Sequence[ForwardPass]) -> tuple[Wanted, ...]:
-    """Each chain with its views once, however many teachers see them."""
-    return tuple(dict.fromkeys((each.maker, each.views) for each in passes))
+def wanted(forward: ForwardPass) -> Wanted:
+    """The views of a pass; equal for teachers that can share them."""
+    return Wanted(forward.maker, forward.views, forward.handed_on)
 
 
 def seen_samples(task: ViewsTask) -> list[SeenSample]:
@@ -104,36 +101,16 @@ def seen_samples(task: ViewsTask) -> list[SeenSample]:
     """
     samples = read_rows(task.samples.folder, task.samples.shard, task.samples.rows)
     return [
-        SeenSample(key, [_views(maker, numbers, key, members) for maker, numbers in task.wanted])
+        SeenSample(key, [_views(each, key, members) for each in task.wanted])
         for key, members in samples
     ]
 
 
-def teacher_inputs(passes: Sequence[ForwardPass], sample: SeenSample) -> list[TeacherInputs]:
-    """What every teacher takes of a sample, in the order of `passes`."""
-    views = dict(zip(wanted(passes), sample.views))
-    return [_preprocessed(each, sample.key, views[each.maker, each.views]) for each in passes]
-
-
-def _views(
-    maker: ViewMaker, numbers: range, key: str, members: Mapping[str, bytes]
-) -> list[View] | None:
-    """The views of these numbers, or None where the sample cannot be used."""
+def _views(wanted: Wanted, key: str, members: Mapping[str, bytes]) -> list[View] | None:
+    """The views that are wanted, or None where the sample cannot be used."""
     try:
-        decoded = decode_member(members, maker.chain.member)
-        return maker.views(decoded, key, numbers)
+        decoded = decode_member(members, wanted.maker.chain.member)
+        views = wanted.maker.views(decoded, key, wanted.numbers)
     except UnreadableSample:
         return None
-
-
-def _preprocessed(forward: ForwardPass, key: str, views: list[View] | None) -> TeacherInputs:
-    if views is None:
-        drawn = [(view, forward.maker.params(key, view)) for view in forward.views]
-        digests = [params_digest(key, view, params) for view, params in drawn]
-        return TeacherInputs(key, None, digests, [0] * len(digests))
-    return TeacherInputs(
-        key,
-        torch.stack([forward.input(view.array) for view in views]),
-        [view.params_digest for view in views],
-        [view.content_digest for view in views],
-    )
+    return [replace(view, array=wanted.handed_on(view.array)) for view in views]

@@ -1,13 +1,15 @@
 """The unit of work: one tar under one block of views, for every teacher whose store lacks it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 
-from pipeline.store import ShardFeatures
+import torch
+
+from pipeline.device import default_device
 from stage1_extract.forward_pass import ForwardPass
-from stage1_extract.shared_views import TarRows, ViewsTask, ViewWorkers, teacher_inputs, wanted
+from stage1_extract.shared_views import TarRows, ViewsTask, ViewWorkers, wanted
 from stage1_extract.tar_encoder import TarEncoder
 
 BATCHES_AHEAD = 2
@@ -58,8 +60,11 @@ def tar_features(
     passes: Sequence[ForwardPass],
     tars: Sequence[TarRows],
     on_samples: Callable[[int], None],
-) -> Iterator[list[ShardFeatures]]:
-    """Yield tar by tar the features of every pass; workers make views while the teachers encode.
+) -> Generator[list[TarEncoder]]:
+    """Yield tar by tar what every pass makes of it; workers make views while the teachers encode.
+
+    A GPU may still be at work on what is yielded, and has the next tar's batches before it as soon
+    as that is asked for.
 
     Args:
         workers: of the run.
@@ -67,22 +72,43 @@ def tar_features(
         tars: the samples to be encoded of each tar.
         on_samples: told how many rows have been dealt with since it was last called.
     """
-    views = wanted(passes)
-    tasks = (ViewsTask(part, views) for tar in tars for part in _parts(tar))
+    views = list(map(wanted, passes))
+    once = tuple(dict.fromkeys(views))
+    places = [once.index(each) for each in views]
+    tasks = (ViewsTask(part, once) for tar in tars for part in _parts(tar))
     ahead = BATCHES_AHEAD * max(each.rows_per_batch for each in passes) // MOST_SAMPLES
-    with closing(workers.map(tasks, ahead)) as made:
-        samples = chain.from_iterable(made)
+    with closing(workers.map(tasks, ahead)) as made, _one_thread_beside_gpu():
         for tar in tars:
             encoders = [TarEncoder(each) for each in passes]
-            for sample in islice(samples, len(tar.rows)):
-                for encoder, mine in zip(encoders, teacher_inputs(passes, sample)):
-                    encoder.add(mine)
-                on_samples(len(passes))
-            yield [encoder.finish() for encoder in encoders]
+            for samples in islice(made, _part_count(tar)):
+                for sample in samples:
+                    for encoder, place in zip(encoders, places):
+                        encoder.add(sample.key, sample.views[place])
+                on_samples(len(samples) * len(passes))
+            for encoder in encoders:
+                encoder.flush()
+            yield encoders
+
+
+@contextmanager
+def _one_thread_beside_gpu() -> Iterator[None]:
+    """Where a GPU computes, what torch does on the CPU is small: shared among threads on the cores
+    that views are made on, it takes many times as long."""
+    threads = torch.get_num_threads()
+    if default_device() == "cuda":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _parts(tar: TarRows) -> Iterator[TarRows]:
     """A tar in parts of equal size, but for one sample, so that no worker is left a small rest."""
-    parts = -(-len(tar.rows) // MOST_SAMPLES)
+    parts = _part_count(tar)
     bounds = [len(tar.rows) * part // parts for part in range(parts + 1)]
     return (replace(tar, rows=tar.rows[start:stop]) for start, stop in pairwise(bounds))
+
+
+def _part_count(tar: TarRows) -> int:
+    return -(-len(tar.rows) // MOST_SAMPLES)

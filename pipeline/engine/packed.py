@@ -33,7 +33,7 @@ def packed(value: Any) -> Packed:
     _Pickler(file, protocol=5, buffer_callback=found.append).dump(value)
     arrays = [buffer.raw() for buffer in found]
     sizes = [array.nbytes for array in arrays]
-    block = torch.empty(sum(map(_room, sizes)), dtype=torch.uint8)
+    block = _shared(sum(map(_room, sizes)))
     for place, array in zip(_places(block, sizes), arrays):
         place[:] = array
     return Packed(file.getvalue(), sizes, block)
@@ -42,6 +42,14 @@ def packed(value: Any) -> Packed:
 def unpacked(result: Packed) -> Any:
     """The value; its arrays lie in the block."""
     return pickle.loads(result.structure, buffers=_places(result.block, result.sizes))
+
+
+def _shared(size: int) -> Tensor:
+    """Uint8 in shared memory from the first: the way there would be a second copy."""
+    if not size:
+        return torch.empty(0, dtype=torch.uint8)
+    storage = torch.UntypedStorage._new_shared(size)
+    return torch.empty(0, dtype=torch.uint8).set_(storage)
 
 
 class _Pickler(pickle.Pickler):

@@ -12,13 +12,14 @@ from pipeline.openclip.files import (
     local_dir,
     weights_here,
 )
-from pipeline.openclip.model import OpenClip, load_openclip
+from pipeline.openclip.model import OpenClip, Preprocessing, load_openclip
 
 __all__ = [
     "DIR_CONFIG",
     "DIR_WEIGHTS",
     "LOCAL_DIR",
     "OpenClip",
+    "Preprocessing",
     "arch_file",
     "load_openclip",
     "local_dir",

@@ -1,7 +1,7 @@
 """A frozen open_clip model, and how it comes to be."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,37 @@ from pipeline.weights import refuse_non_finite
 
 TEXT_BATCH = 256
 _CONSTANTS = ("mean", "std", "interpolation", "resize_mode")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From a view to the model's input; the fields are those of `OpenClip`.
+
+    It goes to other processes, where the model cannot.
+    """
+
+    image_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str
+    resize_mode: str
+
+    def __call__(self, view: np.ndarray) -> Tensor:
+        """Turn a uint8 [3, H, W] view into the model's input, float32 [3, S, S].
+
+        A view of the model's size is only scaled and normalised; any other goes through
+        open_clip's own evaluation transform (antialiased resize, centre crop).
+        """
+        size = self.image_size
+        if view.shape != (3, size, size):
+            return self._official_transform()(Image.fromarray(view.transpose(1, 2, 0)))
+        pixels = torch.from_numpy(np.array(view)).to(torch.float32).div(255)
+        mean, std = torch.tensor(self.mean), torch.tensor(self.std)
+        return pixels.sub(mean.view(3, 1, 1)).div(std.view(3, 1, 1))
+
+    def _official_transform(self) -> Callable[[Image.Image], Tensor]:
+        constants = {name: getattr(self, name) for name in _CONSTANTS}
+        return image_transform_v2(PreprocessCfg(size=self.image_size, **constants), is_train=False)
 
 
 @dataclass(frozen=True)
@@ -92,22 +123,10 @@ class OpenClip:
         """Where the model lives."""
         return next(self.model.parameters()).device
 
-    def preprocess(self, view: np.ndarray) -> Tensor:
-        """Turn a uint8 [3, H, W] view into the model's input, float32 [3, S, S].
-
-        A view of the model's size is only scaled and normalised; any other goes through
-        open_clip's own evaluation transform (antialiased resize, centre crop).
-        """
-        size = self.image_size
-        if view.shape != (3, size, size):
-            return self._official_transform()(Image.fromarray(view.transpose(1, 2, 0)))
-        pixels = torch.from_numpy(np.array(view)).to(torch.float32).div(255)
-        mean, std = torch.tensor(self.mean), torch.tensor(self.std)
-        return pixels.sub(mean.view(3, 1, 1)).div(std.view(3, 1, 1))
-
-    def _official_transform(self) -> Callable[[Image.Image], Tensor]:
-        constants = {name: getattr(self, name) for name in _CONSTANTS}
-        return image_transform_v2(PreprocessCfg(size=self.image_size, **constants), is_train=False)
+    @property
+    def preprocess(self) -> "Preprocessing":
+        """Turns a uint8 [3, H, W] view into the model's input, float32 [3, S, S]."""
+        return Preprocessing(**{f.name: getattr(self, f.name) for f in fields(Preprocessing)})
 
     @torch.no_grad()
     def encode_image(self, batch: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """CLIP: any open_clip model, for images, for video clips frame by frame, and for text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
-from pipeline.openclip import DIR_CONFIG, LOCAL_DIR, OpenClip, load_openclip
+from pipeline.openclip import DIR_CONFIG, LOCAL_DIR, OpenClip, Preprocessing, load_openclip
 from stage1_extract.teachers.protocol import Card, Described, Teacher
 
 ANY_MODEL = "any open_clip model"
@@ -46,14 +46,12 @@ class ClipTeacher(Described):
 
     def preprocess(self, view: np.ndarray) -> Tensor:
         """Turn uint8 [3, H, W] or [T, 3, H, W] into float32 [3, S, S] or [T, 3, S, S]."""
-        if view.ndim == 4:
-            return torch.stack([self.clip.preprocess(frame) for frame in view])
-        return self.clip.preprocess(view)
+        return _preprocessed(view, self.clip.preprocess)
 
-    def raw(self, view: np.ndarray) -> Tensor:
-        """Keep the pixels of a view of the model's size; any other is preprocessed here."""
-        own = view.shape[-2:] == (self.clip.image_size, self.clip.image_size)
-        return torch.from_numpy(np.array(view)) if own else self.preprocess(view)
+    @property
+    def raw(self) -> Callable[[np.ndarray], Tensor]:
+        """Keeps the pixels of a view of the model's size; preprocesses any other."""
+        return RawView(self.clip.preprocess)
 
     def prepare(self, batch: Tensor) -> Tensor:
         """Normalise uint8 [B, ..., 3, S, S] as `preprocess` does; floats come back as they are."""
@@ -73,6 +71,24 @@ class ClipTeacher(Described):
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Return features float32 [C, dim] of prompts."""
         return self.clip.encode_text(prompts)
+
+
+@dataclass(frozen=True)
+class RawView:
+    """`ClipTeacher.raw`."""
+
+    preprocess: Preprocessing
+
+    def __call__(self, view: np.ndarray) -> Tensor:
+        """What crosses to the device of a canonical view."""
+        own = view.shape[-2:] == (self.preprocess.image_size, self.preprocess.image_size)
+        return torch.from_numpy(view) if own else _preprocessed(view, self.preprocess)
+
+
+def _preprocessed(view: np.ndarray, preprocess: Preprocessing) -> Tensor:
+    if view.ndim == 4:
+        return torch.stack([preprocess(frame) for frame in view])
+    return preprocess(view)
 
 
 def load(arch: str, weights: str | None, device: str) -> Teacher:

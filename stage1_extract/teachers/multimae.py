@@ -4,7 +4,7 @@ Facts: EPFL-VILAB/MultiMAE@66910f5, multimae/{multimae,input_adapters}.py and
 run_pretraining_multimae.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -113,9 +113,10 @@ class MultiMaeTeacher(Described):
             return normalise_image(torch.from_numpy(np.array(view)))
         return standardise_depth(torch.from_numpy(np.array(view, np.float32)))
 
-    def raw(self, view: np.ndarray) -> Tensor:
-        """Keep a view as it is: sorting its pixels is the GPU's."""
-        return torch.from_numpy(np.array(view))
+    @property
+    def raw(self) -> Callable[[np.ndarray], Tensor]:
+        """Keeps a view as it is: sorting its pixels is the GPU's."""
+        return torch.from_numpy
 
     def prepare(self, batch: Tensor) -> Tensor:
         """`preprocess` of disparities [B, 1, H, W] or images uint8 [B, 3, H, W]."""

@@ -1,6 +1,6 @@
 """What a teacher is: a small protocol, and the card that describes one before it is loaded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -92,8 +92,12 @@ class Teacher(Protocol):
 class PreparesBatches(Protocol):
     """A teacher that on a GPU leaves its preprocessing, or some of it, to the GPU."""
 
-    def raw(self, view: Any) -> Tensor:
-        """One canonical view as it crosses to the device; rows of equal views can be stacked."""
+    @property
+    def raw(self) -> Callable[[Any], Tensor]:
+        """Makes of a canonical view what crosses to the device; rows of equal views can be stacked.
+
+        Worker processes call it: it holds no weights, and is equal where it does the same.
+        """
 
     def prepare(self, batch: Tensor) -> Tensor:
         """`preprocess` of each view in a batch of `raw` rows, to rounding, on its device."""

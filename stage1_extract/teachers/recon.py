@@ -4,7 +4,7 @@ Facts: qizekun/ReCon@51a8be0, models/transformer.py (PointTransformerZeroShot) a
 tools/runner_zeroshot.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -154,9 +154,10 @@ class ReConTeacher(Described):
         """Sample [1024, 3] of a cloud float32 [N, 3 or 6] in the unit sphere, as ReCon does."""
         return self.prepare(self.raw(view)[None])[0]
 
-    def raw(self, view: np.ndarray) -> Tensor:
-        """Keep xyz [N, 3]: sampling is the GPU's."""
-        return torch.from_numpy(np.array(view[:, :3], np.float32))
+    @property
+    def raw(self) -> Callable[[np.ndarray], Tensor]:
+        """Keeps xyz [N, 3]: sampling is the GPU's."""
+        return _xyz
 
     def prepare(self, batch: Tensor) -> Tensor:
         """`preprocess` of clouds [B, N, 3]."""
@@ -177,6 +178,10 @@ class ReConTeacher(Described):
         """Return CLIP ViT-B/32 features float32 [C, 512]; the CLIP is loaded for each call."""
         device = self.model.img_proj.weight.device
         return load_openclip(*TEXT_MODEL, device).encode_text(prompts)
+
+
+def _xyz(view: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(view[:, :3], np.float32))
 
 
 def load(arch: str, weights: str | None, device: str) -> Teacher:

@@ -3,7 +3,7 @@
 Facts: TencentARC/ViT-Lens@2b4f2e0, vitlens/src/mm_vit_lens and vitlens/src/open_clip.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +47,7 @@ from stage1_extract.teachers.vitlens_preprocess import (
 TOWERS = ("image", "text", "pc", "depth", "audio", "tactile", "eeg")
 """What the all-in-one file may hold, as `vitlens.TOWER.*`."""
 TOWER_OF: dict[type, str] = {PointLens: "pc", DepthLens: "depth", AudioLens: "audio"}
+Lens = PointLens | DepthLens | AudioLens
 IGNORED = (
     ("image.*", "the frozen image tower of training: no lens passes through it"),
     ("logit_scale", "the temperature of training; official zero-shot does not use it"),
@@ -84,7 +85,7 @@ def _card(arch: str, modality: Modality, file: str) -> Card:
     )
 
 
-def _preprocessing(lens: PointLens | DepthLens | AudioLens) -> str:
+def _preprocessing(lens: Lens) -> str:
     if isinstance(lens, PointLens):
         return (
             f"xyz, of larger clouds the {lens.points} farthest points from index 0; raw clouds, "
@@ -127,28 +128,12 @@ class VitLensTeacher(Described):
         [N] or [channels, N] at 16 kHz becomes a filterbank [frames, mels], or [3, frames, mels]
         for the official three clips of one longer than 5 s.
         """
-        lens = self.sizes.lens
-        if isinstance(view, AudioView):
-            assert isinstance(lens, AudioLens), "an audio view for a lens of another modality"
-            return filterbank.view_bank(view, lens.frames, lens.mels)
-        if isinstance(lens, PointLens):
-            return prepare_cloud(view, lens.points)
-        if isinstance(lens, DepthLens):
-            return prepare_disparity(view, lens.image_size)
-        banks = [
-            filterbank.log_mel(clip, lens.frames, lens.mels) for clip in filterbank.clips(view)
-        ]
-        return filterbank.standardise(torch.stack(banks) if len(banks) > 1 else banks[0])
+        return _preprocessed(view, self.sizes.lens)
 
-    def raw(self, view: np.ndarray | AudioView) -> Tensor:
-        """Keep a cloud's xyz or a map, and pack a sound; bare waveforms are preprocessed here."""
-        lens = self.sizes.lens
-        if isinstance(view, AudioView):
-            assert isinstance(lens, AudioLens), "an audio view for a lens of another modality"
-            return packed(view, lens.frames)
-        if isinstance(lens, AudioLens):
-            return self.preprocess(view)
-        return torch.from_numpy(np.array(view[:, :3] if isinstance(lens, PointLens) else view))
+    @property
+    def raw(self) -> Callable[[np.ndarray | AudioView], Tensor]:
+        """Keeps a cloud's xyz or a map, and packs a sound; preprocesses bare waveforms."""
+        return RawView(self.sizes.lens)
 
     def prepare(self, batch: Tensor) -> Tensor:
         """`preprocess` of each `raw` row."""
@@ -175,6 +160,35 @@ class VitLensTeacher(Described):
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Return features float32 [C, dim] of prompts, which are taken as they are."""
         return encode_prompts(self.text_tower, self.tokenizer, prompts)
+
+
+@dataclass(frozen=True)
+class RawView:
+    """`VitLensTeacher.raw`."""
+
+    lens: Lens
+
+    def __call__(self, view: np.ndarray | AudioView) -> Tensor:
+        """What crosses to the device of a canonical view."""
+        lens = self.lens
+        if isinstance(view, AudioView):
+            assert isinstance(lens, AudioLens), "an audio view for a lens of another modality"
+            return packed(view, lens.frames)
+        if isinstance(lens, AudioLens):
+            return _preprocessed(view, lens)
+        return torch.from_numpy(np.array(view[:, :3]) if isinstance(lens, PointLens) else view)
+
+
+def _preprocessed(view: np.ndarray | AudioView, lens: Lens) -> Tensor:
+    if isinstance(view, AudioView):
+        assert isinstance(lens, AudioLens), "an audio view for a lens of another modality"
+        return filterbank.view_bank(view, lens.frames, lens.mels)
+    if isinstance(lens, PointLens):
+        return prepare_cloud(view, lens.points)
+    if isinstance(lens, DepthLens):
+        return prepare_disparity(view, lens.image_size)
+    banks = [filterbank.log_mel(clip, lens.frames, lens.mels) for clip in filterbank.clips(view)]
+    return filterbank.standardise(torch.stack(banks) if len(banks) > 1 else banks[0])
 
 
 def load(arch: str, weights: str | None, device: str) -> Teacher:
@@ -233,7 +247,7 @@ def _under(prefix: str, module: nn.Module) -> nn.Module:
     return module
 
 
-def _check(lens: PointLens | DepthLens | AudioLens, batch: Tensor) -> None:
+def _check(lens: Lens, batch: Tensor) -> None:
     if isinstance(lens, PointLens):
         wanted = f"clouds [B, N, 3] of {lens.group_size} points or more"
         fits = batch.ndim == 3 and batch.shape[1] >= lens.group_size and batch.shape[2] == 3

@@ -1,5 +1,7 @@
 """What teachers leave to a GPU, done here: the inputs that `preprocess` makes, to rounding."""
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,9 @@ def clouds(count: int) -> list[np.ndarray]:
 
 def assert_same(teacher: Teacher, views: list, atol: float = 0.0) -> None:
     assert isinstance(teacher, PreparesBatches)
+    sent = pickle.dumps(teacher.raw)
+    assert len(sent) < 10_000  # a worker gets it with each task: no weights
+    assert pickle.loads(sent) == teacher.raw  # teachers share views where it is equal
     prepared = teacher.prepare(torch.stack([teacher.raw(view) for view in views]))
     expected = torch.stack([teacher.preprocess(view) for view in views])
     torch.testing.assert_close(prepared, expected, rtol=0, atol=atol)
@@ -43,7 +48,8 @@ def test_only_a_gpu_gets_raw_views(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert torch.equal(forward.input(view), teacher.preprocess(view))
     assert torch.equal(forward.feature(view), teacher.encode(teacher.preprocess(view)[None])[0])
     monkeypatch.setattr(forward_pass, "default_device", lambda: "cuda")
-    assert torch.equal(forward.input(view), torch.from_numpy(view))
+    on_gpu = replace(forward)
+    assert torch.equal(on_gpu.input(on_gpu.handed_on(view)), torch.from_numpy(view))
 
 
 @pytest.mark.parametrize("side", [224, 256])
