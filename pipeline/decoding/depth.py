@@ -74,7 +74,7 @@ def _pixels(data: bytes) -> np.ndarray:
         if image.mode != "I;16":
             raise UnreadableSample(f"depth.png: expected 16-bit grey, found mode {image.mode}")
         image.load()
-        return np.asarray(upright(image, image.getexif))
+        return upright(np.asarray(image), image.getexif)
     except UnreadableSample:
         raise
     except UnidentifiedImageError:
