@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 LEVELS = np.arange(256)
-_LUMA = np.array([19595, 38470, 7471], np.uint32)
+_LUMA = np.array([19595, 38470, 7471], np.float32) / 65536
 """Rec. 601 in 16 bits, as Pillow's."""
 
 
@@ -20,19 +20,19 @@ def brightness(planes: np.ndarray, factor: float) -> np.ndarray:
 
 def contrast(planes: np.ndarray, factor: float) -> np.ndarray:
     """Towards the mean grey below 1, away from it above."""
-    return _looked_up(planes, _blended(int(_grey(planes).mean() + 0.5), LEVELS, factor))
+    return _looked_up(planes, _blended(int(_grey(planes).mean(dtype=float) + 0.5), LEVELS, factor))
 
 
 def saturation(planes: np.ndarray, factor: float) -> np.ndarray:
     """Towards each pixel's grey below 1, away from it above."""
-    return _blended(_grey(planes), planes, factor)
+    colours = planes.astype(np.float32)
+    return _blended(_grey(colours), colours, factor)
 
 
 def sharpness(planes: np.ndarray, factor: float) -> np.ndarray:
     """Towards the smoothed image below 1, away from it above; the outermost pixels stay."""
-    result = np.array(planes)
-    inner = (..., slice(1, -1), slice(1, -1))
-    result[inner] = _blended(_smooth(planes), planes[inner], factor)
+    result, inner = planes.copy(), planes[:, 1:-1, 1:-1]
+    result[:, 1:-1, 1:-1] = _blended(_smooth(planes), inner, factor)
     return result
 
 
@@ -63,27 +63,32 @@ def _looked_up(planes: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def _blended(degenerate: int | np.ndarray, values: np.ndarray, factor: float) -> np.ndarray:
     """Uint8 of degenerate + factor * (values - degenerate), cut off as Pillow's C does."""
-    blend = values.astype(np.float32)
     grey = np.asarray(degenerate, np.float32)
-    blend -= grey
+    blend = np.subtract(values, grey, dtype=np.float32)
     blend *= np.float32(factor)
     blend += grey
     return np.clip(blend, 0, 255, out=blend).astype(np.uint8)
 
 
 def _grey(planes: np.ndarray) -> np.ndarray:
-    """[H, W], rounded."""
-    weighted = [plane * weight for plane, weight in zip(planes.astype(np.uint32), _LUMA)]
-    return (sum(weighted) + np.uint32(1 << 15)) >> np.uint32(16)
+    """Float32 [H, W] of whole numbers. The products are sums of 24 bits at most, so exact."""
+    grey = _LUMA @ planes.reshape(3, -1).astype(np.float32, copy=False)
+    grey += np.float32(0.5)
+    return np.floor(grey, out=grey).reshape(planes.shape[1:])
 
 
 def _smooth(planes: np.ndarray) -> np.ndarray:
     """Mean of 3 x 3 pixels of which the central one counts 5 times, rounded; without the edge."""
     wide = planes.astype(np.uint16)
-    rows = wide[..., :-2] + wide[..., 1:-1] + wide[..., 2:]
-    total = rows[..., :-2, :] + rows[..., 1:-1, :] + rows[..., 2:, :]
-    total += 4 * wide[..., 1:-1, 1:-1]
-    return (2 * total + 13) // 26
+    rows = wide[..., :-2] + wide[..., 1:-1]
+    rows += wide[..., 2:]
+    total = rows[:, :-2] + rows[:, 1:-1]
+    total += rows[:, 2:]
+    total += 4 * wide[:, 1:-1, 1:-1]
+    total *= 2
+    total += 13
+    total //= 26
+    return total
 
 
 def _by_histogram(planes: np.ndarray, table: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -90,9 +90,9 @@ def apply_image(pixels: np.ndarray, params: object, size: int) -> np.ndarray:
     assert isinstance(params, CropParams)
     view = _resized_crop(pixels, params, size)
     if isinstance(params, ImageParams):
-        view = view[..., ::-1] if params.flip else view
+        view = np.ascontiguousarray(view[..., ::-1]) if params.flip else view
         view = randaugment(view, params.operations, params.signs)
-        view = np.ascontiguousarray(_jitter(view, params))
+        view = _jitter(view, params)
         if params.erase:
             erase(view, params.erase_boxes)
     return view

@@ -5,6 +5,7 @@ num_magnitude_bins=31); the draws are ours, so that a view never depends on a gl
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -24,42 +25,59 @@ _ROTATE = 30.0 * LEVEL
 _ENHANCE = 0.9 * LEVEL
 _POSTERIZE = 8 - round(4 * LEVEL)
 _SOLARIZE = 255.0 * (1 - LEVEL)
-_AFFINE = Image.Transform.AFFINE
 
 Operation = Callable[[np.ndarray, float], np.ndarray]
+Move = Callable[[Image.Image, float], Image.Image]
 
 
-def _moved(planes: np.ndarray, move: Callable[[Image.Image], Image.Image]) -> np.ndarray:
-    """Each plane, of bytes or floats, moved alike; 0 comes in where nothing was."""
-    return np.stack([np.asarray(move(Image.fromarray(plane))) for plane in planes])
+def _moved(planes: np.ndarray, move: Move, sign: float) -> np.ndarray:
+    """Planes of bytes or floats moved as Pillow moves a picture; 0 comes in where nothing was."""
+    channels, height, width = planes.shape
+    padded = np.zeros((channels, 1 + height * width), planes.dtype)
+    padded[:, 1:] = planes.reshape(channels, -1)
+    return np.take(padded, _origins(move, sign, height, width), axis=1)
 
 
-def _affine(planes: np.ndarray, matrix: tuple[float, ...]) -> np.ndarray:
-    return _moved(planes, lambda image: image.transform(image.size, _AFFINE, matrix))
+@lru_cache(maxsize=32)
+def _origins(move: Move, sign: float, height: int, width: int) -> np.ndarray:
+    """[H, W]: 1 + the place in a plane that each pixel comes from, 0 of what comes from outside."""
+    places = 1 + np.arange(height * width, dtype=np.int32).reshape(height, width)
+    return np.asarray(move(Image.fromarray(places), sign)).astype(np.intp)
 
 
-def _shear(planes: np.ndarray, x: float, y: float) -> np.ndarray:
-    """Shear about the upper left corner by the tangents x and y."""
-    return _affine(planes, (1, x, 0, y, 1, 0))
+def _affine(image: Image.Image, *matrix: float) -> Image.Image:
+    return image.transform(image.size, Image.Transform.AFFINE, matrix)
 
 
-def _translate(planes: np.ndarray, x: float, y: float) -> np.ndarray:
-    """Move right and down by these shares of the sides, in whole pixels cut as torchvision cuts."""
-    height, width = planes.shape[1:]
-    return _affine(planes, (1, 0, -int(x * width), 0, 1, -int(y * height)))
+def _shear_x(image: Image.Image, sign: float) -> Image.Image:
+    """About the upper left corner, as the next."""
+    return _affine(image, 1, sign * _SHEAR, 0, 0, 1, 0)
 
 
-def _rotate(planes: np.ndarray, sign: float) -> np.ndarray:
-    return _moved(planes, lambda image: image.rotate(sign * _ROTATE))
+def _shear_y(image: Image.Image, sign: float) -> Image.Image:
+    return _affine(image, 1, 0, 0, sign * _SHEAR, 1, 0)
+
+
+def _translate_x(image: Image.Image, sign: float) -> Image.Image:
+    """By whole pixels, cut as torchvision cuts, as the next."""
+    return _affine(image, 1, 0, -int(sign * _TRANSLATE * image.width), 0, 1, 0)
+
+
+def _translate_y(image: Image.Image, sign: float) -> Image.Image:
+    return _affine(image, 1, 0, 0, 0, 1, -int(sign * _TRANSLATE * image.height))
+
+
+def _rotate(image: Image.Image, sign: float) -> Image.Image:
+    return image.rotate(sign * _ROTATE)
 
 
 OPERATIONS: dict[str, Operation] = {
     "identity": lambda planes, sign: planes,
-    "shear_x": lambda planes, sign: _shear(planes, sign * _SHEAR, 0.0),
-    "shear_y": lambda planes, sign: _shear(planes, 0.0, sign * _SHEAR),
-    "translate_x": lambda planes, sign: _translate(planes, sign * _TRANSLATE, 0.0),
-    "translate_y": lambda planes, sign: _translate(planes, 0.0, sign * _TRANSLATE),
-    "rotate": _rotate,
+    "shear_x": lambda planes, sign: _moved(planes, _shear_x, sign),
+    "shear_y": lambda planes, sign: _moved(planes, _shear_y, sign),
+    "translate_x": lambda planes, sign: _moved(planes, _translate_x, sign),
+    "translate_y": lambda planes, sign: _moved(planes, _translate_y, sign),
+    "rotate": lambda planes, sign: _moved(planes, _rotate, sign),
     "brightness": lambda planes, sign: colours.brightness(planes, 1 + sign * _ENHANCE),
     "color": lambda planes, sign: colours.saturation(planes, 1 + sign * _ENHANCE),
     "contrast": lambda planes, sign: colours.contrast(planes, 1 + sign * _ENHANCE),

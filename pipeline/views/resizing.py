@@ -15,7 +15,7 @@ Filter = Literal["bicubic", "bilinear"]
 
 def resized(pixels: np.ndarray, height: int, width: int, kind: Filter) -> np.ndarray:
     """Uint8 [3, height, width] of RGB pixels uint8 [H, W, 3]."""
-    image = torch.tensor(pixels).permute(2, 0, 1)[None]  # a copy: the kernel wants rows in a row
+    image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None]  # a copy: dense rows
     return interpolate(image, (height, width), mode=kind, antialias=True)[0].numpy()
 
 
