@@ -20,7 +20,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # of bombs and damaged tags;
 
 
 def decode_image(data: bytes) -> np.ndarray:
-    """RGB pixels uint8 [H, W, 3]; their size is read from the header and bounded before any is decoded.
+    """RGB pixels uint8 [H, W, 3]; their number is bounded, by the header, before any is decoded.
 
     Raises:
         UnreadableSample: no JPEG, PNG or WebP, damaged, cut short or out of bounds.

@@ -1,4 +1,4 @@
-"""Image views: Table 1's chains, from RGB pixels uint8 [H, W, 3] to the canonical uint8 [3, S, S]."""
+"""Image views: Table 1's chains, from uint8 [H, W, 3] to the canonical uint8 [3, S, S]."""
 
 from dataclasses import dataclass
 

@@ -75,7 +75,8 @@ def apply_short_side_image(pixels: np.ndarray, params: object, size: int) -> np.
 
 
 def _augmented(frame: np.ndarray, params: ShortSideParams, size: int) -> np.ndarray:
-    top, left, side = _crop_in_frame(*frame.shape[:2], params, size)
+    height, width = frame.shape[:2]
+    top, left, side = _crop_in_frame(height, width, params, size)
     crop = frame[top : top + side, left : left + side]
     view = resized(crop, size, size, "bilinear")
     view = view[..., ::-1] if params.flip else view
