@@ -51,7 +51,7 @@ SAMPLES: dict[str, tuple[Modality, Callable[[], Sample]]] = {
 }
 """Kind -> modality, and what makes one."""
 OPTIONS: dict[Modality, dict[str, int]] = {
-    "video": {"short_side": 256, "keyframe_every": 8},
+    "video": {"short_side": 256, "keyframe_every": 24},
     "audio": {"sample_rate": 16000},
     "image": {"short_side": 256},
     "depth": {},

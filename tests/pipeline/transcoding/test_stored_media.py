@@ -97,8 +97,9 @@ def test_a_clip_has_close_keyframes_and_the_same_frames() -> None:
     assert groups(decode_video(stored)) == 8
 
 
-def test_a_wanted_frame_costs_three_at_most(monkeypatch) -> None:
-    video = decode_video(stored_clip(video_bytes(100), keyframe_every=8))
+@pytest.mark.parametrize("often", [1, 2, 3, 8, 11])
+def test_a_wanted_frame_costs_three_at_most(often: int, monkeypatch) -> None:
+    video = decode_video(stored_clip(video_bytes(100), keyframe_every=often))
     decoded: list[int] = []
     inner = Video._decoded
 
