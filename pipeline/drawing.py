@@ -10,7 +10,6 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
 
 from pipeline.decoding.audio import Recording
 from pipeline.decoding.depth import DISPARITY, Depth
@@ -88,27 +87,29 @@ def _lines(row: Drawable) -> Iterator[list[Cell | None]]:
 
 def _height(row: Drawable) -> float:
     """Height over width of a row's pictures."""
-    return 0.5 if isinstance(row.stored, np.ndarray) else 1.0
+    return 0.5 if _is_cloud(row.stored) else 1.0
+
+
+def _is_cloud(stored: Any) -> bool:
+    return isinstance(stored, np.ndarray) and stored.ndim == 2
 
 
 def _size(stored: Any) -> str:
     """A decoded member's size in words."""
-    if isinstance(stored, Image.Image):
-        return f"{stored.width} x {stored.height} pixels"
     if isinstance(stored, Video):
         return f"{stored.frames} frames"
     if isinstance(stored, Depth):
         return f"{stored.raw.shape[1]} x {stored.raw.shape[0]}, {stored.encoding}"
     if isinstance(stored, Recording):
         return f"{stored.count / stored.rate:.2f} s at {stored.rate} Hz"
-    return f"{len(stored)} points"
+    if _is_cloud(stored):
+        return f"{len(stored)} points"
+    return f"{stored.shape[1]} x {stored.shape[0]} pixels"
 
 
 def _draw(axes: Axes, drawn: Any, stored: Any) -> None:
     """Draw a decoded member, or a canonical view of it."""
-    if isinstance(drawn, Image.Image):
-        axes.imshow(drawn)
-    elif isinstance(drawn, Video):
+    if isinstance(drawn, Video):
         _draw_frames(axes, _spread_frames(drawn))
     elif isinstance(drawn, Depth):
         _draw_disparity(axes, drawn.disparity(drawn.raw), drawn)
@@ -118,6 +119,8 @@ def _draw(axes: Axes, drawn: Any, stored: Any) -> None:
         _draw_spectrogram(axes, drawn)
     elif isinstance(stored, Depth):
         _draw_disparity(axes, drawn[0], stored)
+    elif stored is None and not _is_cloud(drawn):
+        axes.imshow(drawn)
     elif drawn.dtype == np.uint8:
         frames = drawn if drawn.ndim == 4 else drawn[None]
         _draw_frames(axes, frames.transpose(0, 2, 3, 1))

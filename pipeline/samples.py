@@ -41,7 +41,8 @@ class SampleText:
 def decode_member(sample: Mapping[str, bytes], member: str) -> Any:
     """Decode one member of a sample.
 
-    `image` gives a PIL RGB image, `points` float32 [N, 3|6], `depth` a `decoding.depth.Depth`.
+    `image` gives RGB pixels uint8 [H, W, 3], `points` float32 [N, 3|6], `depth` a
+    `decoding.depth.Depth`.
     `video` and `audio` are only opened (`decoding.video.Video`, `decoding.audio.Recording`): a
     view decodes the part it needs.
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.decoding.picture import check_picture_size, upright
+from pipeline.decoding.plain_png import decode_plain
 from pipeline.decoding.reasons import unreadable
 from pipeline.errors import UnreadableSample
 
@@ -60,21 +61,29 @@ def decode_depth(data: bytes, sensor: Any) -> Depth:
             without a known encoding and a positive baseline and fx.
     """
     encoding, baseline, fx = _sensor(sensor)
-    raw = _pixels(data)
+    raw = depth_pixels(data)
     if not raw.any():
         raise UnreadableSample("depth.png: every value is 0, the sensor saw nothing")
     return Depth(raw, encoding, baseline, fx)
 
 
-def _pixels(data: bytes) -> np.ndarray:
-    """Uint16 [H, W], upright; its size is bounded before any pixel is decoded."""
+def depth_pixels(data: bytes) -> np.ndarray:
+    """The integers of `depth.png`, uint16 [H, W], upright; bounded before any is decoded.
+
+    Raises:
+        UnreadableSample: no 16-bit grey PNG, truncated or too large.
+    """
+    plain = decode_plain(data)
+    if plain is not None:
+        check_picture_size("depth.png", *reversed(plain.shape))
+        return plain
     try:
         image = Image.open(io.BytesIO(data), formats=("PNG",))
         check_picture_size("depth.png", *image.size)
         if image.mode != "I;16":
             raise UnreadableSample(f"depth.png: expected 16-bit grey, found mode {image.mode}")
         image.load()
-        return np.asarray(upright(image, image.getexif))
+        return upright(np.asarray(image), image.getexif)
     except UnreadableSample:
         raise
     except UnidentifiedImageError:

@@ -19,8 +19,8 @@ from pipeline.errors import UnreadableSample
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of bombs and damaged tags; we decide
 
 
-def decode_image(data: bytes) -> Image.Image:
-    """RGB image; its size is read from the header and bounded before any pixel is decoded.
+def decode_image(data: bytes) -> np.ndarray:
+    """RGB pixels uint8 [H, W, 3]; their number is bounded, by the header, before any is decoded.
 
     Raises:
         UnreadableSample: no JPEG, PNG or WebP, damaged, cut short or out of bounds.
@@ -35,10 +35,10 @@ def decode_image(data: bytes) -> Image.Image:
         raise unreadable("image", error) from None
 
 
-def _png_or_webp(data: bytes) -> Image.Image:
+def _png_or_webp(data: bytes) -> np.ndarray:
     image = Image.open(io.BytesIO(data), formats=("PNG", "WEBP"))
     check_picture_size("image", *image.size)
-    return upright(_on_white(image, data), image.getexif)
+    return upright(np.asarray(_on_white(image, data)), image.getexif)
 
 
 def _on_white(image: Image.Image, data: bytes) -> Image.Image:

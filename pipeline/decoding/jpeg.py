@@ -32,8 +32,8 @@ _ALL = (1 << 64) - 1
 """A block's 64 coefficients, one bit each."""
 
 
-def decode_jpeg(data: bytes) -> Image.Image:
-    """RGB image, upright.
+def decode_jpeg(data: bytes) -> np.ndarray:
+    """RGB pixels uint8 [H, W, 3], upright.
 
     Raises:
         UnreadableSample: cut short, of a kind that browsers do not show, or out of bounds.
@@ -53,18 +53,14 @@ def decode_jpeg(data: bytes) -> Image.Image:
     names = frame[6 : 6 + 3 * frame[5] : 3]
     scans = (body for code, body in segments if code == _SCAN)
     _check_scans(scans, names, width * height, code == _PROGRESSIVE)
-    pixels = _cmyk(data) if len(names) == 4 else _rgb(data, (width, height))
+    pixels = _cmyk(data) if len(names) == 4 else _strictly(data, "RGB")
     return upright(pixels, lambda: _tags(exif)) if exif else pixels
 
 
-def _rgb(data: bytes, size: tuple[int, int]) -> Image.Image:
-    return Image.frombuffer("RGB", size, _strictly(data, "RGB"), "raw", "RGB", 0, 1)
-
-
-def _cmyk(data: bytes) -> Image.Image:
+def _cmyk(data: bytes) -> np.ndarray:
     """By Pillow, which knows whose CMYK is stored inverted, once it is known to be whole."""
     _strictly(data, "CMYK")
-    return Image.open(io.BytesIO(data), formats=("JPEG",)).convert("RGB")
+    return np.asarray(Image.open(io.BytesIO(data), formats=("JPEG",)).convert("RGB"))
 
 
 def _strictly(data: bytes, colourspace: str) -> np.ndarray:

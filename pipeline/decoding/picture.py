@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from PIL import Image
 
 from pipeline.errors import UnreadableSample
@@ -35,10 +36,10 @@ def check_picture_size(what: str, width: int, height: int) -> None:
         )
 
 
-def upright(pixels: Image.Image, read_tags: Callable[[], Image.Exif]) -> Image.Image:
-    """Pixels turned as their EXIF tags say; tags that cannot be read say nothing."""
+def upright(pixels: np.ndarray, read_tags: Callable[[], Image.Exif]) -> np.ndarray:
+    """Pixels [H, W, ...] turned as their EXIF tags say; tags that cannot be read say nothing."""
     try:
         turn = TURNS.get(read_tags().get(ORIENTATION, 1))
     except Exception:  # as damaged files make Pillow raise nearly anything
         return pixels
-    return pixels if turn is None else pixels.transpose(turn)
+    return pixels if turn is None else np.asarray(Image.fromarray(pixels).transpose(turn))

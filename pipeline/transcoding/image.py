@@ -16,7 +16,7 @@ def stored_picture(data: bytes, short_side: int) -> bytes | None:
     Raises:
         UnreadableSample: see `decode_image`.
     """
-    image = decode_image(data)
+    image = Image.fromarray(decode_image(data))
     if min(image.size) <= short_side:
         return None
     scale = short_side / min(image.size)

@@ -114,7 +114,7 @@ _CHAINS = {
     ("audio", "image"): replace(
         _IMAGE,
         stream="image",
-        description=f"{short_side.SHORT_SIDE_CHAIN}; v2",
+        description=f"{short_side.SHORT_SIDE_CHAIN}; v3",
         sample=lambda rng, sizes: short_side.sample_short_side(rng, sizes.image_size),
         apply=lambda decoded, params, sizes: short_side.apply_short_side_image(
             decoded, params, sizes.image_size

@@ -36,7 +36,7 @@ DEPTH_CHAIN = (
 )
 DEPTH_IMAGE_CHAIN = (
     f"geometry of the depth map: {CROP_TEXT}, bicubic), RandHorizontalFlip({FLIP}), "
-    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v2"
+    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v3"
 )
 
 
@@ -75,19 +75,21 @@ def apply_depth(depth: Depth, params: object, size: int) -> np.ndarray:
         return _centre(depth.disparity(depth.raw), size)
     assert isinstance(params, DepthParams)
     view = _resized_crop(depth, params, size)
-    view = F.hflip(view) if params.flip else view
-    view = randaugment_geometric(view, params.operations, params.signs)
-    array = np.array(view, np.float32)[None]
+    view = view[..., ::-1] if params.flip else view
+    view = np.array(randaugment_geometric(view, params.operations, params.signs), order="C")
     if params.erase:
-        erase(array, params.erase_boxes)
-    return array
+        erase(view, params.erase_boxes)
+    return view
 
 
-def _resized_crop(depth: Depth, params: DepthParams, size: int) -> Image.Image:
+def _resized_crop(depth: Depth, params: DepthParams, size: int) -> np.ndarray:
+    """Float32 [1, size, size]."""
     top, left, height, width = crop_box(params.crop_boxes, *reversed(depth.raw.shape))
     crop = Image.fromarray(depth.disparity(depth.raw[top : top + height, left : left + width]))
     extent = (0, 0, width, height)
-    return crop.transform((size, size), Image.Transform.EXTENT, extent, Image.Resampling.BILINEAR)
+    kind = Image.Transform.EXTENT
+    view = crop.transform((size, size), kind, extent, Image.Resampling.BILINEAR)
+    return np.asarray(view)[None]
 
 
 def _centre(disparity: np.ndarray, size: int) -> np.ndarray:

@@ -1,12 +1,10 @@
-"""Image views: Table 1's chains, from a decoded PIL image to the canonical uint8 [3, S, S]."""
+"""Image views: Table 1's chains, from uint8 [H, W, 3] to the canonical uint8 [3, S, S]."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageEnhance
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as F
 
+from pipeline.views import colours
 from pipeline.views.boxes import (
     CROP_TEXT,
     ERASE,
@@ -22,6 +20,7 @@ from pipeline.views.randaugment import (
     sample_operations,
     sample_signs,
 )
+from pipeline.views.resizing import centre_crop, resized
 from pipeline.views.rng import ViewRng
 
 FLIP = 0.5
@@ -30,9 +29,9 @@ JITTER = 0.4
 
 IMAGE_CHAIN = (
     f"{CROP_TEXT}, bicubic), RandHorizontalFlip({FLIP}), "
-    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v3"
+    f"{RANDAUGMENT_TEXT}), ColorJitter({JITTER}), {ERASE_TEXT}; v4"
 )
-PAIRED_IMAGE_CHAIN = f"{CROP_TEXT}, bicubic); v2"
+PAIRED_IMAGE_CHAIN = f"{CROP_TEXT}, bicubic); v3"
 """The image paired with points: the last row of Table 1."""
 
 
@@ -84,42 +83,31 @@ def sample_image(rng: ViewRng) -> ImageParams:
     )
 
 
-def apply_image(image: Image.Image, params: object, size: int) -> np.ndarray:
-    """The canonical view uint8 [3, size, size] of an RGB image; pure."""
+def apply_image(pixels: np.ndarray, params: object, size: int) -> np.ndarray:
+    """The canonical view uint8 [3, size, size] of RGB pixels uint8 [H, W, 3]; pure."""
     if isinstance(params, CentreParams):
-        return image_array(centre_crop(image, size))
+        return centre_crop(pixels, size)
     assert isinstance(params, CropParams)
-    view = _resized_crop(image, params, size)
+    view = _resized_crop(pixels, params, size)
     if isinstance(params, ImageParams):
-        view = F.hflip(view) if params.flip else view
+        view = np.ascontiguousarray(view[..., ::-1]) if params.flip else view
         view = randaugment(view, params.operations, params.signs)
         view = _jitter(view, params)
-    array = image_array(view)
-    if isinstance(params, ImageParams) and params.erase:
-        erase(array, params.erase_boxes)
-    return array
+        if params.erase:
+            erase(view, params.erase_boxes)
+    return view
 
 
-def _resized_crop(image: Image.Image, params: CropParams, size: int) -> Image.Image:
-    box = crop_box(params.crop_boxes, image.width, image.height)
-    return F.resized_crop(image, *box, [size, size], InterpolationMode.BICUBIC)
+def _resized_crop(pixels: np.ndarray, params: CropParams, size: int) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    top, left, height, width = crop_box(params.crop_boxes, width, height)
+    return resized(pixels[top : top + height, left : left + width], size, size, "bicubic")
 
 
-def centre_crop(image: Image.Image, size: int) -> Image.Image:
-    """Short side to `size`, bicubic, and the central square."""
-    return F.center_crop(F.resize(image, size, InterpolationMode.BICUBIC), [size, size])
+_JITTERS = (colours.brightness, colours.contrast, colours.saturation)
 
 
-_ENHANCERS = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
-
-
-def _jitter(image: Image.Image, params: ImageParams) -> Image.Image:
+def _jitter(planes: np.ndarray, params: ImageParams) -> np.ndarray:
     for index in params.jitter_order:
-        image = _ENHANCERS[index](image).enhance(float(params.jitter[index]))
-    return image
-
-
-def image_array(image: Image.Image) -> np.ndarray:
-    """Uint8 [3, H, W] of an RGB image."""
-    lines = np.frombuffer(image.tobytes("raw", "RGB;L"), np.uint8)  # a line of R, of G, of B
-    return np.ascontiguousarray(lines.reshape(image.height, 3, image.width).transpose(1, 0, 2))
+        planes = _JITTERS[index](planes, float(params.jitter[index]))
+    return planes

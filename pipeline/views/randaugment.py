@@ -1,15 +1,16 @@
-"""RandAugment (Cubuk et al., 2020), magnitude 9 of 30, two operations, on PIL images.
+"""RandAugment (Cubuk et al., 2020), magnitude 9 of 30, two operations, on planes [C, H, W].
 
 Operations and magnitude ranges are those of torchvision's RandAugment (num_ops=2, magnitude=9,
 num_magnitude_bins=31); the draws are ours, so that a view never depends on a global generator.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
+import numpy as np
 from PIL import Image
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as F
 
+from pipeline.views import colours
 from pipeline.views.rng import ViewRng
 
 OPERATIONS_A_VIEW = 2
@@ -25,39 +26,66 @@ _ENHANCE = 0.9 * LEVEL
 _POSTERIZE = 8 - round(4 * LEVEL)
 _SOLARIZE = 255.0 * (1 - LEVEL)
 
-Operation = Callable[[Image.Image, float], Image.Image]
+Operation = Callable[[np.ndarray, float], np.ndarray]
+Move = Callable[[Image.Image, float], Image.Image]
 
 
-def _shear(image: Image.Image, x: float, y: float) -> Image.Image:
-    """Shear about the upper left corner by the tangents x and y."""
-    return image.transform(image.size, Image.Transform.AFFINE, (1, x, 0, y, 1, 0))
+def _moved(planes: np.ndarray, move: Move, sign: float) -> np.ndarray:
+    """Planes of bytes or floats moved as Pillow moves a picture; 0 comes in where nothing was."""
+    channels, height, width = planes.shape
+    padded = np.zeros((channels, 1 + height * width), planes.dtype)
+    padded[:, 1:] = planes.reshape(channels, -1)
+    return np.take(padded, _origins(move, sign, height, width), axis=1)
 
 
-def _translate(image: Image.Image, x: float, y: float) -> Image.Image:
-    """Move right and down by these shares of the sides, in whole pixels cut as torchvision cuts."""
-    shift = (1, 0, -int(x * image.width), 0, 1, -int(y * image.height))
-    return image.transform(image.size, Image.Transform.AFFINE, shift)
+@lru_cache(maxsize=32)
+def _origins(move: Move, sign: float, height: int, width: int) -> np.ndarray:
+    """[H, W]: 1 + the place in a plane that each pixel comes from, 0 of what comes from outside."""
+    places = 1 + np.arange(height * width, dtype=np.int32).reshape(height, width)
+    return np.asarray(move(Image.fromarray(places), sign)).astype(np.intp)
+
+
+def _affine(image: Image.Image, *matrix: float) -> Image.Image:
+    return image.transform(image.size, Image.Transform.AFFINE, matrix)
+
+
+def _shear_x(image: Image.Image, sign: float) -> Image.Image:
+    """About the upper left corner, as the next."""
+    return _affine(image, 1, sign * _SHEAR, 0, 0, 1, 0)
+
+
+def _shear_y(image: Image.Image, sign: float) -> Image.Image:
+    return _affine(image, 1, 0, 0, sign * _SHEAR, 1, 0)
+
+
+def _translate_x(image: Image.Image, sign: float) -> Image.Image:
+    """By whole pixels, cut as torchvision cuts, as the next."""
+    return _affine(image, 1, 0, -int(sign * _TRANSLATE * image.width), 0, 1, 0)
+
+
+def _translate_y(image: Image.Image, sign: float) -> Image.Image:
+    return _affine(image, 1, 0, 0, 0, 1, -int(sign * _TRANSLATE * image.height))
 
 
 def _rotate(image: Image.Image, sign: float) -> Image.Image:
-    return F.rotate(image, sign * _ROTATE, interpolation=InterpolationMode.NEAREST)
+    return image.rotate(sign * _ROTATE)
 
 
 OPERATIONS: dict[str, Operation] = {
-    "identity": lambda image, sign: image,
-    "shear_x": lambda image, sign: _shear(image, sign * _SHEAR, 0.0),
-    "shear_y": lambda image, sign: _shear(image, 0.0, sign * _SHEAR),
-    "translate_x": lambda image, sign: _translate(image, sign * _TRANSLATE, 0.0),
-    "translate_y": lambda image, sign: _translate(image, 0.0, sign * _TRANSLATE),
-    "rotate": _rotate,
-    "brightness": lambda image, sign: F.adjust_brightness(image, 1 + sign * _ENHANCE),
-    "color": lambda image, sign: F.adjust_saturation(image, 1 + sign * _ENHANCE),
-    "contrast": lambda image, sign: F.adjust_contrast(image, 1 + sign * _ENHANCE),
-    "sharpness": lambda image, sign: F.adjust_sharpness(image, 1 + sign * _ENHANCE),
-    "posterize": lambda image, sign: F.posterize(image, _POSTERIZE),
-    "solarize": lambda image, sign: F.solarize(image, _SOLARIZE),
-    "autocontrast": lambda image, sign: F.autocontrast(image),
-    "equalize": lambda image, sign: F.equalize(image),
+    "identity": lambda planes, sign: planes,
+    "shear_x": lambda planes, sign: _moved(planes, _shear_x, sign),
+    "shear_y": lambda planes, sign: _moved(planes, _shear_y, sign),
+    "translate_x": lambda planes, sign: _moved(planes, _translate_x, sign),
+    "translate_y": lambda planes, sign: _moved(planes, _translate_y, sign),
+    "rotate": lambda planes, sign: _moved(planes, _rotate, sign),
+    "brightness": lambda planes, sign: colours.brightness(planes, 1 + sign * _ENHANCE),
+    "color": lambda planes, sign: colours.saturation(planes, 1 + sign * _ENHANCE),
+    "contrast": lambda planes, sign: colours.contrast(planes, 1 + sign * _ENHANCE),
+    "sharpness": lambda planes, sign: colours.sharpness(planes, 1 + sign * _ENHANCE),
+    "posterize": lambda planes, sign: colours.posterize(planes, _POSTERIZE),
+    "solarize": lambda planes, sign: colours.solarize(planes, _SOLARIZE),
+    "autocontrast": lambda planes, sign: colours.autocontrast(planes),
+    "equalize": lambda planes, sign: colours.equalize(planes),
 }
 """The 14 operations; the second argument is the drawn sign, ignored where there is none."""
 
@@ -77,19 +105,19 @@ def sample_signs(rng: ViewRng) -> tuple[int, ...]:
 
 
 def randaugment(
-    image: Image.Image, operations: tuple[int, ...], signs: tuple[int, ...]
-) -> Image.Image:
-    """Apply the drawn operations (indices into `NAMES`) with the drawn signs (+1 or -1)."""
+    planes: np.ndarray, operations: tuple[int, ...], signs: tuple[int, ...]
+) -> np.ndarray:
+    """Uint8 [3, H, W] after the drawn operations (indices into `NAMES`) with signs +1 or -1."""
     for index, sign in zip(operations, signs, strict=True):
-        image = OPERATIONS[NAMES[index]](image, sign)
-    return image
+        planes = OPERATIONS[NAMES[index]](planes, sign)
+    return planes
 
 
 def randaugment_geometric(
-    image: Image.Image, operations: tuple[int, ...], signs: tuple[int, ...]
-) -> Image.Image:
-    """Only the drawn operations that move pixels; any mode, floats included."""
+    planes: np.ndarray, operations: tuple[int, ...], signs: tuple[int, ...]
+) -> np.ndarray:
+    """Only the drawn operations that move pixels; of any [C, H, W], floats included."""
     for index, sign in zip(operations, signs, strict=True):
         if NAMES[index] in GEOMETRIC:
-            image = OPERATIONS[NAMES[index]](image, sign)
-    return image
+            planes = OPERATIONS[NAMES[index]](planes, sign)
+    return planes

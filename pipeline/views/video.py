@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from pipeline.config.data import ViewsConfig
 from pipeline.decoding.video import Video
@@ -17,8 +16,8 @@ from pipeline.views.short_side import (
     sample_short_side,
 )
 
-VIDEO_CHAIN = f"clip from a random start, {SHORT_SIDE_CHAIN}, {ERASE_TEXT} on all frames; v2"
-PAIRED_VIDEO_CHAIN = f"clip at the audio window's place, {SHORT_SIDE_CHAIN}; v2"
+VIDEO_CHAIN = f"clip from a random start, {SHORT_SIDE_CHAIN}, {ERASE_TEXT} on all frames; v3"
+PAIRED_VIDEO_CHAIN = f"clip at the audio window's place, {SHORT_SIDE_CHAIN}; v3"
 """The clip paired with audio: the last row of Table 1."""
 CENTRE = 0.5
 
@@ -46,8 +45,8 @@ class Frames:
 
     count: int
     """Frames of the whole clip."""
-    images: Mapping[int, Image.Image]
-    """RGB frames by number."""
+    images: Mapping[int, np.ndarray]
+    """RGB frames uint8 [H, W, 3] by number."""
 
 
 def sample_video(rng: ViewRng, sizes: ViewsConfig) -> VideoParams:
@@ -78,8 +77,7 @@ def gather_frames(video: Video, params: Sequence[object], sizes: ViewsConfig) ->
         UnreadableSample: one of them cannot be decoded.
     """
     wanted = {number for one in params for number in _numbers(video.frames, one, sizes)}
-    decoded = video.decode(wanted)
-    return Frames(video.frames, {n: Image.fromarray(frame) for n, frame in decoded.items()})
+    return Frames(video.frames, video.decode(wanted))
 
 
 def apply_video(frames: Frames, params: object, sizes: ViewsConfig) -> np.ndarray:

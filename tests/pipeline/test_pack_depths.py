@@ -38,7 +38,7 @@ def test_a_map_comes_with_its_sensor_and_its_render():
     assert len(meta["labels"]) == 1
     check_member(members, "depth")
     assert decode_member(members, "depth").fx == meta["depth"]["fx"]
-    assert decode_member(members, "image").size == (128, 128)
+    assert decode_member(members, "image").shape == (128, 128, 3)
 
 
 def test_a_map_without_a_sensor_is_unreadable_not_left_out(raw):

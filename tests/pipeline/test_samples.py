@@ -54,9 +54,9 @@ def reason(sample: dict[str, bytes], member: str) -> str:
 @pytest.mark.parametrize("extension", FORMATS)
 def test_images_decode_to_rgb(extension: str) -> None:
     image = decode_member({f"image.{extension}": image_bytes(extension)}, "image")
-    assert (image.mode, image.size) == ("RGB", (48, 40))
+    assert (image.dtype, image.shape) == (np.uint8, (40, 48, 3))
     if extension == "png":
-        assert np.array_equal(np.asarray(image), PIXELS)
+        assert np.array_equal(image, PIXELS)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "CMYK", "I;16"])
@@ -64,7 +64,7 @@ def test_other_modes_become_rgb(mode: str) -> None:
     extension = "jpg" if mode == "CMYK" else "png"
     image = Image.fromarray(PIXELS).convert("L" if mode == "I;16" else mode)
     data = image_bytes(extension, image.convert(mode))
-    assert decode_member({f"image.{extension}": data}, "image").mode == "RGB"
+    assert decode_member({f"image.{extension}": data}, "image").shape == PIXELS.shape
 
 
 @pytest.mark.parametrize("extension", FORMATS)
@@ -97,7 +97,7 @@ def test_a_changed_byte_decodes_or_is_refused(extension: str, place: int, value:
     data = bytearray(image_bytes(extension))
     data[place % min(len(data), 200)] = value
     with suppress(UnreadableSample):
-        assert decode_member({f"image.{extension}": bytes(data)}, "image").mode == "RGB"
+        assert decode_member({f"image.{extension}": bytes(data)}, "image").shape[2] == 3
 
 
 @pytest.mark.parametrize(

@@ -45,5 +45,5 @@ def test_options_enter_the_recipe_and_the_tars(tmp_path: Path, monkeypatch) -> N
     index = prepare(params, "things", "train", tmp_path)
     assert index.recipe == {"converter": "pack_objects", "seed": 5, "short_side": 30}
     ((_, members),) = read_shard(tmp_path / "shards/things/train", index.shards[0])
-    assert decode_image(members["image.jpg"]).size == (40, 30)
+    assert decode_image(members["image.jpg"]).shape == (30, 40, 3)
     assert np.load(io.BytesIO(members["points.npy"])).shape == (200, 3)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipeline.config import SourceConfig
 from pipeline.decoding.audio import decode_audio
+from pipeline.decoding.depth import depth_pixels
 from pipeline.decoding.image import decode_image
 from pipeline.decoding.video import Video, decode_video
 from pipeline.samples import check_member
@@ -17,7 +18,7 @@ from pipeline.transcoding.audio import stored_sound
 from pipeline.transcoding.image import stored_picture
 from pipeline.transcoding.video import stored_clip
 from tests.made_media import clip, corners, saved, tagged
-from tests.made_members import audio_bytes, hum, video_bytes
+from tests.made_members import audio_bytes, depth_png, hum, video_bytes, waves
 
 HALF_A_STEP = 0.5 / (1 << 15) + 1e-7
 
@@ -67,9 +68,18 @@ def test_a_larger_picture_is_reduced_and_upright(kind: str) -> None:
     picture = corners().resize((480, 320))
     stored = decode_image(stored_picture(tagged(picture, kind, 6), 64))
     turned = picture.transpose(Image.Transpose.ROTATE_270).resize((64, 96))
-    assert stored.size == (64, 96)
-    difference = np.abs(np.asarray(stored, np.int16) - np.asarray(turned))
+    assert stored.shape == (96, 64, 3)
+    difference = np.abs(stored.astype(np.int16) - np.asarray(turned))
     assert difference.mean() < 3
+
+
+def test_a_stored_depth_map_has_the_same_integers_and_is_stored_once() -> None:
+    data = depth_png(waves())
+    source = SourceConfig(modality="depth", converter="made", raw="made")
+    stored = transcoded({"depth.png": data, "meta.json": b"{}"}, source)
+    assert np.array_equal(depth_pixels(stored["depth.png"]), waves())
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(stored["depth.png"]))), waves())
+    assert transcoded(stored, source)["depth.png"] is stored["depth.png"]
 
 
 def test_a_picture_that_is_no_larger_keeps_its_bytes() -> None:
@@ -87,8 +97,9 @@ def test_a_clip_has_close_keyframes_and_the_same_frames() -> None:
     assert groups(decode_video(stored)) == 8
 
 
-def test_a_wanted_frame_costs_three_at_most(monkeypatch) -> None:
-    video = decode_video(stored_clip(video_bytes(100), keyframe_every=8))
+@pytest.mark.parametrize("often", [1, 2, 3, 8, 11])
+def test_a_wanted_frame_costs_three_at_most(often: int, monkeypatch) -> None:
+    video = decode_video(stored_clip(video_bytes(100), keyframe_every=often))
     decoded: list[int] = []
     inner = Video._decoded
 
