@@ -23,6 +23,11 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, or one of two workers would be waited for at the end."""
+    items.sort(key=lambda item: item.path.name != "test_dag.py")
+
+
 @pytest.fixture(autouse=True)
 def _own_ctrl_c() -> Iterator[None]:
     """A command that ran in this process leaves the tests' own handler."""
