@@ -64,7 +64,7 @@ def test_a_dead_rank_stops_the_other_with_one_line(cached_world: Path, tmp_path:
 
 def test_a_hanging_rank_ends_with_its_number_and_step(cached_world: Path, tmp_path: Path) -> None:
     said = tmp_path / "stderr"
-    params = params_of(cached_world, str(tmp_path / "runs"), step_timeout=10.0)
+    params = params_of(cached_world, str(tmp_path / "runs"), step_timeout=1.0)
     assert on_ranks(2, run, params, 2, trainings.asleep, stderr=said) == [1, 1]
     assert "error: rank 1, step 2: training, or waiting for another rank for" in said.read_text()
 

@@ -31,8 +31,8 @@ def test_the_start_and_the_first_step_may_take_longer(steps: int) -> None:
     ("start", "steps", "said"),
     [
         (600, 2, "error: rank 0, step 2: training for over 0.2 s (train.step_timeout); run"),
-        (0.4, 1, "error: rank 0, step 1: training for over 0.4 s (train.step_timeout); run"),
-        (0.4, 0, "error: rank 0, step 0: starting for over 0.4 s (train.step_timeout); run"),
+        (2, 1, "error: rank 0, step 1: training for over 2 s (train.step_timeout); run"),
+        (2, 0, "error: rank 0, step 0: starting for over 2 s (train.step_timeout); run"),
     ],
 )
 def test_what_hangs_says_where_and_ends(start: float, steps: int, said: str) -> None:
