@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.config import Params
 from stage2_train.trainer import Trainer
 from tests.stage2_train import trainings
 from tests.stage2_train.rank_processes import on_ranks
-from tests.stage2_train.trainings import logged, params_of, run
+from tests.stage2_train.trainings import logged, run
+
+
+def params_of(root: Path, out: str = "runs", **train: object) -> Params:
+    """Each rank loads by itself: processes of a rank's own would first import everything again."""
+    return trainings.params_of(root, out, loader_workers=0, **train)
 
 
 def assert_same_losses(found: list[dict], expected: list[dict]) -> None:
