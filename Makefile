@@ -14,11 +14,12 @@ demo: $(READY)
 	dvc repro
 	@cat runs/demo/zeroshot/table.txt
 
+# Two files at a time, for at full size one takes 8 GB; the longest first (tests/conftest.py)
 test: $(DEV)
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Compiled by all cores afterwards, where pip would use one
 $(READY): pyproject.toml constraints.txt

@@ -1,8 +1,11 @@
 """Fixtures shared by the tests: the tiny world, prepared once and copied where it is changed."""
 
+import multiprocessing
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -22,13 +25,29 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+TRAININGS = "tests.stage2_train.training.trainings"
+FORKED = [TRAININGS, "stage1_extract.cluster", "tests.stage1_extract.fake_teachers"]
+"""What the processes that tests fork import between them, which takes seconds."""
+
+
+def pytest_collection_finish() -> None:
+    """Start the server of all forks with these, whichever test would have started it."""
+    if TRAININGS in sys.modules:
+        multiprocessing.get_context("forkserver").set_forkserver_preload(FORKED)
+        forkserver.ensure_running()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, or one of two workers would be waited for at the end."""
+    items.sort(key=lambda item: item.path.name != "test_dag.py")
+
 
 @pytest.fixture(autouse=True)
 def _own_ctrl_c() -> Iterator[None]:
-    """A command that ran in this process leaves the tests' own handler."""
-    before = signal.getsignal(signal.SIGINT)
+    """Python's, also in a shell's background and behind a command that ran in this process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

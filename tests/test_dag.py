@@ -1,4 +1,6 @@
-"""The whole DAG, on 24 real objects of the pack, through `dvc repro` as a user runs it."""
+"""The whole DAG, on 24 real objects of the pack, by `dvc repro`: the first time every stage as a
+fork, afterwards as a user runs it.
+"""
 
 import json
 import os
@@ -34,7 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small_pack(root / "demo" / "pack")
     change_params(root, epochs=1)
     run(root, "git", "init", "-q")
-    run(root, "dvc", "repro", "-q")
+    run(root, "python", "-m", "tests.forked_stages", "repro", "-q")
     return root
 
 
@@ -71,9 +73,13 @@ def change_params(root: Path, **train: object) -> None:
 
 def run(root: Path, *command: str) -> str:
     """Run a command of this environment; its output is the failure's explanation."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    changed = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(REPOSITORY),
+        "OMP_NUM_THREADS": "1",
+    }
     result = subprocess.run(
-        command, cwd=root, env={**os.environ, "PATH": path}, text=True, capture_output=True
+        command, cwd=root, env=os.environ | changed, text=True, capture_output=True
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr

@@ -6,6 +6,7 @@ prefix, and every key with its shape, copied from the golden case.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ HERE = Path(__file__).parent
 LOGIT_SCALE = 2.6592
 
 
-def filled(key: str, shape: list[int]) -> torch.Tensor:
+def filled(key: str, shape: Sequence[int]) -> torch.Tensor:
     """Return the tensor of an official key; a leading `module.` does not count."""
     name = key.removeprefix("module.")
     if name.endswith("num_batches_tracked"):

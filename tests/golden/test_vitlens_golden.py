@@ -1,8 +1,8 @@
 """ViT-Lens-L at full size against the official code's outputs, one modality after the other."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,18 @@ class Run:
     golden: dict[str, np.ndarray]
 
 
+@pytest.fixture(scope="module")
+def filled_once() -> Callable[[str, tuple[int, ...]], torch.Tensor]:
+    """The lenses have most tensors in common, and filling them takes seconds."""
+    return cache(filled)
+
+
 @pytest.fixture(scope="module", params=CASES)
-def run(request, tmp_path_factory) -> Iterator[Run]:
+def run(request, filled_once, tmp_path_factory) -> Iterator[Run]:
     """Save the official file, load it, encode the case's input; the file goes at the end."""
     modality = request.param
     file = tmp_path_factory.mktemp("vitlens") / "official.pt"
-    _save(file, modality)
+    _save(file, modality, filled_once)
     teacher = load_teacher("vitlens", weights=str(file), arch=f"vitlens-l-{modality}")
     inner = record(_modules(teacher.tower, modality))
     features = teacher.encode(torch.from_numpy(CASES[modality]()))
@@ -41,11 +47,10 @@ def run(request, tmp_path_factory) -> Iterator[Run]:
     file.unlink()
 
 
-def _save(file: Path, modality: str) -> None:
-    # the lens tower by the rule, on both cores; CLIP's towers as zeros that take no room
+def _save(file: Path, modality: str, filled_once: Callable) -> None:
+    # the lens tower by the rule; CLIP's towers as zeros that take no room
     lens = official_keys(f"vitlensL_{modality}")
-    with ThreadPoolExecutor(2) as threads:
-        tensors = dict(zip(lens, threads.map(filled, lens, lens.values())))
+    tensors = {key: filled_once(key, tuple(shape)) for key, shape in lens.items()}
     for key, shape in official_keys("vitlensL_clip").items():
         tensors[key] = torch.zeros(()).expand(shape)
     torch.save({"epoch": 80, "state_dict": tensors}, file)

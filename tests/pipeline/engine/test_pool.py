@@ -54,10 +54,9 @@ def test_a_process_that_dies_is_one_line(number: int, code: int) -> None:
 
 def test_a_process_that_hangs_is_one_line_with_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
     with Workers(stalls, 2, "Run again") as workers:
-        list(workers.map([0, 1], 1))
         monkeypatch.setattr(pool, "PATIENCE", 0.5)
         with pytest.raises(UserError, match=r"^2: a worker process hangs on it for over 0.5 s"):
-            list(workers.map(range(4), 1))
+            list(workers.map([2, 0, 1], 1))
 
 
 def test_none_is_left_where_the_results_are_left_alone() -> None:

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    ["stage2_train.training.trainer", "tests.stage2_train.training.trainings"]
-)
 _PATIENCE = 300.0
 """Seconds; no test comes near unless something hangs."""
 

@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.config import Params
 from stage2_train.training.trainer import Trainer
 from tests.stage2_train.training import trainings
 from tests.stage2_train.training.rank_processes import on_ranks
-from tests.stage2_train.training.trainings import logged, params_of, run
+from tests.stage2_train.training.trainings import logged, run
+
+
+def params_of(root: Path, out: str = "runs", **train: object) -> Params:
+    """Each rank loads by itself: processes of a rank's own would first import everything again."""
+    return trainings.params_of(root, out, loader_workers=0, **train)
 
 
 def assert_same_losses(found: list[dict], expected: list[dict]) -> None:
@@ -64,7 +70,7 @@ def test_a_dead_rank_stops_the_other_with_one_line(cached_world: Path, tmp_path:
 
 def test_a_hanging_rank_ends_with_its_number_and_step(cached_world: Path, tmp_path: Path) -> None:
     said = tmp_path / "stderr"
-    params = params_of(cached_world, str(tmp_path / "runs"), step_timeout=10.0)
+    params = params_of(cached_world, str(tmp_path / "runs"), step_timeout=1.0)
     assert on_ranks(2, run, params, 2, trainings.asleep, stderr=said) == [1, 1]
     assert "error: rank 1, step 2: training, or waiting for another rank for" in said.read_text()
 
