@@ -111,3 +111,10 @@ def test_what_cannot_be_scored_is_refused() -> None:
         retrieval_scores(two, two, torch.tensor([0, 1]), torch.tensor([2, 3]))
     with pytest.raises(ValueError, match="not finite"):
         retrieval_scores(two * torch.nan, two, torch.arange(2), torch.arange(2))
+
+
+def test_cosines_that_differ_are_told_apart() -> None:
+    angles = torch.tensor([0.02, 0.01, 0.0])  # cosines 5e-5 apart
+    gallery = torch.stack([angles.cos(), angles.sin()], dim=1)
+    scores = retrieval_scores(torch.tensor([[1.0, 0.0]]), gallery, torch.ones(1), torch.arange(3))
+    assert (scores.median_rank, scores.mean_average_precision) == (2.0, 0.5)
