@@ -53,12 +53,12 @@ def retrieval_scores(
         queries: float32 [queries, dim], at any length.
         gallery: float32 [items, dim], at any length.
         query_ids: int64 [queries].
-        gallery_ids: int64 [items].
+        gallery_ids: int64 [items]; all four on one device.
 
     Raises:
         ValueError: no query has a relevant item, or a feature is not finite.
     """
-    lengths, each = _lengths(gallery), _lengths(queries)
+    items, lengths, each = gallery.float(), _lengths(gallery), _lengths(queries)
     blocks = torch.arange(len(queries)).split(max(1, BLOCK // max(1, len(gallery))))
     found = []
     for block in blocks:
@@ -66,7 +66,7 @@ def retrieval_scores(
         kept = relevant.any(dim=1)
         rows = block[kept.cpu()]
         if len(rows):
-            cosines = (queries[rows].float() / each[rows, None]) @ gallery.float().T
+            cosines = (queries[rows].float() / each[rows, None]) @ items.T
             found.append(_placed(cosines.div_(lengths), relevant[kept]))
     if not found:
         raise ValueError("no query has a relevant item")

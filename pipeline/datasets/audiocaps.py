@@ -5,11 +5,12 @@
     vggsound.csv                        perhaps; VGGSound's own table
     .../<clip>.wav|flac|m4a|mp3|...     as of AudioSet
 
-From github.com/cdjkim/audiocaps. `test` is the whole list, `test-without-vggsound` what the paper
-scores: 813 clips that are not in VGGSound. Its list was never published under a fixed name, so it
-is either a file that you put there (a YouTube id or clip name a line), or else derived: the clips
-of test.csv whose YouTube id does not stand in vggsound.csv. Whether the derived list is the paper's
-nobody has checked; another number than 813 is refused unless `samples` of the source says it.
+From github.com/cdjkim/audiocaps, version 1. `test` is its whole list, `test-without-vggsound` what
+the paper scores: 813 clips that are not in VGGSound. Its list was never published under a fixed
+name, so it is either a file that you put there (a YouTube id or clip name a line), or else derived:
+the clips of test.csv whose YouTube id does not stand in vggsound.csv. Whether the derived list is
+the paper's nobody has checked; another number than 813 is refused unless `samples` of the source
+says it.
 """
 
 from collections.abc import Set

@@ -17,20 +17,18 @@ SEEDS = st.integers(0, 1 << 30)
 
 
 def made(seed: int, queries: int, items: int, ids: int, kinds: int = 3) -> tuple:
-    """Features of few kinds, so that many cosines are equal, at any length."""
+    """Features of few kinds at any length, so that many cosines are equal; ids; the cosines."""
     rng = np.random.default_rng(seed)
-    prototypes = rng.normal(size=(kinds, 4))
-    parts = [(n, prototypes[rng.integers(kinds, size=n)]) for n in (queries, items)]
-    stretched = [features * rng.uniform(0.1, 10, (n, 1)) for n, features in parts]
-    given_ids = [rng.integers(ids, size=n) for n in (queries, items)]
-    return tuple(torch.tensor(f, dtype=torch.float32) for f in stretched) + tuple(
-        torch.tensor(i) for i in given_ids
-    )
+    unit = normalize(torch.from_numpy(rng.normal(size=(kinds, 4))))
+    chosen = [rng.integers(kinds, size=n) for n in (queries, items)]
+    lengths = [torch.from_numpy(rng.uniform(0.1, 10, (len(part), 1))) for part in chosen]
+    features = [(unit[part] * each).float() for part, each in zip(chosen, lengths)]
+    own_ids = [torch.from_numpy(rng.integers(ids, size=n)) for n in (queries, items)]
+    return (*features, *own_ids), (unit @ unit.T)[chosen[0]][:, chosen[1]]
 
 
-def by_every_order(queries, gallery, query_ids, gallery_ids) -> tuple[dict, list, list]:
+def by_every_order(cosines, query_ids, gallery_ids) -> tuple[dict, list, list]:
     """Recalls, ranks and average precisions, ties in every order."""
-    cosines = (normalize(queries.double()) @ normalize(gallery.double()).T).round(decimals=5)
     hits, ranks, precisions = {k: [] for k in RECALLS}, [], []
     for row, own in zip(cosines.tolist(), query_ids[:, None] == gallery_ids):
         if own.any():
@@ -48,12 +46,12 @@ def by_every_order(queries, gallery, query_ids, gallery_ids) -> tuple[dict, list
 @settings(max_examples=10)
 @given(SEEDS)
 def test_every_order_of_ties_has_its_share(few: int, seed: int) -> None:
-    data = made(seed, queries=6, items=5, ids=3)
+    data, cosines = made(seed, queries=6, items=5, ids=3)
     data[2][0] = data[3][0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retrieval, "FEW", few)
         scores = retrieval_scores(*data)
-    recalls, ranks, precisions = by_every_order(*data)
+    recalls, ranks, precisions = by_every_order(cosines, *data[2:])
     assert scores.recalls == pytest.approx(recalls)
     assert scores.median_rank == pytest.approx(np.median(ranks))
     assert scores.mean_average_precision == pytest.approx(np.mean(precisions))
@@ -63,7 +61,7 @@ def test_every_order_of_ties_has_its_share(few: int, seed: int) -> None:
 @settings(max_examples=15)
 @given(SEEDS, st.integers(1, 200))
 def test_the_size_of_a_block_changes_nothing(seed: int, block: int) -> None:
-    data = made(seed, queries=20, items=17, ids=4, kinds=8)
+    data, _ = made(seed, queries=20, items=17, ids=4, kinds=8)
     whole = retrieval_scores(*data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retrieval, "BLOCK", block)
@@ -111,3 +109,10 @@ def test_what_cannot_be_scored_is_refused() -> None:
         retrieval_scores(two, two, torch.tensor([0, 1]), torch.tensor([2, 3]))
     with pytest.raises(ValueError, match="not finite"):
         retrieval_scores(two * torch.nan, two, torch.arange(2), torch.arange(2))
+
+
+def test_cosines_that_differ_are_told_apart() -> None:
+    angles = torch.tensor([0.02, 0.01, 0.0])  # cosines 5e-5 apart
+    gallery = torch.stack([angles.cos(), angles.sin()], dim=1)
+    scores = retrieval_scores(torch.tensor([[1.0, 0.0]]), gallery, torch.ones(1), torch.arange(3))
+    assert (scores.median_rank, scores.mean_average_precision) == (2.0, 0.5)

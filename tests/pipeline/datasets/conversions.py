@@ -31,7 +31,6 @@ def converted(raw: Path, converter: str, modality: str, split: str = "train", **
     params["sources"]["mine"] = {
         "modality": modality, "converter": converter, "raw": str(raw), "splits": [split], **source,
     }  # fmt: skip
-    params["sources"] = {name: _given(source) for name, source in params["sources"].items()}
     with (root / "params.yaml").open("w") as file:
         YAML(typ="safe", pure=True).dump(params, file)
     arguments = ["prepare", "--source", "mine", "--params", str(root / "params.yaml")]
@@ -58,7 +57,3 @@ def rejected(raw: Path, split: str = "train") -> dict[str, str]:
     """Key -> why the sample was rejected."""
     lines = (raw.parent / "shards" / "mine" / split / "rejected.jsonl").read_text().splitlines()
     return {line["key"]: line["reason"] for line in map(json.loads, lines)}
-
-
-def _given(source: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in source.items() if value is not None}
