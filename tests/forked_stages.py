@@ -11,10 +11,11 @@ import runpy
 import shlex
 import sys
 
-import stage2_train.training.trainer  # noqa: F401
 from dvc.cli import main
 from dvc.stage import run
 from dvc.stage.exceptions import StageCmdFailedError
+
+import stage2_train.training.trainer  # noqa: F401
 
 
 def forked(executable: str, command: str, cwd: str, env: dict[str, str], **_: object) -> None:
