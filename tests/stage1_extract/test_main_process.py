@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from pipeline.views import ViewMaker, chain_for
-from stage1_extract import tar_task
+from stage1_extract import forward_pass, tar_task
 from stage1_extract.extraction import Extraction
 from stage1_extract.forward_pass import ForwardPass
+from stage1_extract.progress import ExtractionProgress
 from stage1_extract.shared_views import TarRows, ViewsTask, Wanted, seen_samples
 from stage1_extract.tar_encoder import TarEncoder
+from stage1_extract.teachers import load_teacher
 from tests.conftest import extract
+from tests.pipeline.made_store import tree
 from tests.tiny_world import FakeTeacher, tiny_params
 
 
@@ -67,6 +70,21 @@ def test_views_are_handed_on_by_the_process_that_makes_them(prepared_world: Path
         for view, cut in zip(one.views[0], other.views[0], strict=True):
             assert np.array_equal(view.array[:3], cut.array)
             assert view.content_digest == cut.content_digest  # of the canonical view
+
+
+@pytest.mark.filterwarnings("ignore:.*CUDA is not available")
+def test_pixels_that_cross_as_bytes_give_the_same_store(
+    prepared_world: Path, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract(tiny_params(prepared_world, cache=cache), "clip-renders")
+    teacher = load_teacher("clip", arch=f"local-dir:{prepared_world / 'clip'}")
+    monkeypatch.setattr(forward_pass, "default_device", lambda: "cuda")
+    monkeypatch.setattr(ForwardPass, "room", lambda self, row: torch.empty(16, *row.shape).byte())
+    monkeypatch.setattr(ForwardPass, "on_gpu", lambda self, rows: self.teacher.prepare(rows))
+    params = tiny_params(prepared_world, cache=str(tmp_path / "raw"))
+    with ExtractionProgress("") as progress:
+        Extraction(params, "clip-renders", teacher).run(progress, workers=1)
+    assert tree(Path(cache)) == tree(tmp_path / "raw")
 
 
 def test_rows_of_another_shape_are_not_spread_over_a_batch(tmp_path: Path) -> None:
