@@ -49,13 +49,13 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         self._check_samples()
-        if not isinstance(self.prompts, str):
-            check_templates("prompts", self.prompts)
         if self.samples_per_shard < 1:
             raise ValueError(f"samples_per_shard must be >= 1, found {self.samples_per_shard}")
         if not 0 <= self.max_rejected <= 1:
             raise ValueError(f"max_rejected must be within 0..1, found {self.max_rejected}")
         self._check_options()
+        if not isinstance(self.prompts, str):
+            check_templates("prompts", self.prompts)
 
     def expected(self, split: str) -> int | None:
         """Samples that a split is said to have."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import SourceConfig
-from pipeline.datasets import RawDataset, RawItem, key_of
+from pipeline.datasets import RawDataset, RawItem, key_of, noted
 from pipeline.datasets.arrow import Rows, open_rows
 from pipeline.datasets.folders import list_files
 from pipeline.datasets.image_folder import LICENCE, words
@@ -67,19 +67,23 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     named = sorted({part for _, part in files if part})
     if named:
         require_split(raw, split, named)
-    opened = [(path, part, open_rows(path)) for path, part in files]
+    opened = [(path, part, open_rows(path)) for path, part in files if part or not named]
     columns = _columns(opened[0][0], opened[0][2], settings)
     classes = _classes([rows for _, _, rows in opened], columns.label)
     read_one = partial(_members, source, columns, Labels(classes))
     items = [
         RawItem(key, partial(read_one, rows, number, key))
         for path, part, rows in opened
-        for number in range(rows.count)
         if part in ("", split)
-        and (key := key_of(f"{path.relative_to(raw).with_suffix('').as_posix()}-{number:06d}"))
+        for number in range(rows.count)
+        if (key := key_of(f"{path.relative_to(raw).with_suffix('').as_posix()}-{number:06d}"))
         and (part or drawn_split(key, source.splits, settings.held_out) == split)
     ]
-    return RawDataset(items, classes, (source.modality,), LICENCE, class_words=words(classes))
+    unnamed = [path.name for path, part in files if named and not part]
+    return RawDataset(
+        items, classes, (source.modality,), LICENCE, class_words=words(classes),
+        notes=noted("files are of no split by their names and left out", unnamed),
+    )  # fmt: skip
 
 
 def _files(raw: Path) -> list[tuple[Path, str]]:
@@ -91,8 +95,8 @@ def _files(raw: Path) -> list[tuple[Path, str]]:
 
 
 def _split(path: Path) -> str:
-    """The split that a folder or the start of a file's name says."""
-    said = [*path.parts[:-1], path.name.partition("-")[0], path.stem]
+    """The split that a folder, or a part of the file's name, says."""
+    said = [*path.parts[:-1], *path.stem.split("-")]
     return next((name for part in said for name in NAMES if part == name), "")
 
 

@@ -16,6 +16,7 @@ from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
 from pipeline.datasets.clouds import read_cloud
 from pipeline.datasets.folders import list_files
 from pipeline.datasets.labels import Labels, described
+from pipeline.datasets.lists import listed_once
 from pipeline.datasets.tables import read_lines
 from pipeline.errors import UserError
 
@@ -60,12 +61,13 @@ def _members(path: Path, labels: Labels) -> dict[str, bytes]:
 
 def _listed(folder: Path, split: str) -> tuple[list[Path], tuple[str, ...]]:
     """What the split's list names and is there."""
-    names = read_lines(folder / f"modelnet40_{split}.txt")
+    list_file = f"modelnet40_{split}.txt"
+    names, notes = listed_once(read_lines(folder / list_file), list_file)
     paths = [folder / name.rpartition("_")[0] / f"{name}.txt" for name in names]
     there = set(list_files(folder, (".txt",)).files)
     lacking = [path.stem for path in paths if path not in there]
     found = [path for path in paths if path in there]
-    return found, noted(f"samples of modelnet40_{split}.txt have no file", lacking)
+    return found, (*notes, *noted(f"samples of {list_file} have no file", lacking))
 
 
 def _nothing(raw: Path) -> str:

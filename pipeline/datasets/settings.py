@@ -1,4 +1,8 @@
-"""A converter's own settings, from `settings` of its source."""
+"""A converter's own settings, from `settings` of its source.
+
+One that has some declares them as its dataclass `Settings`, and its `read(raw, split, source)` is
+given the source too.
+"""
 
 import dataclasses
 from typing import TypeVar

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 
-NAMES = ("train", "val", "test")
+NAMES = ("train", "val", "valid", "validation", "test")
+"""What folders and files that are splits are called."""
 HELD_OUT = 0.1
 """Share of the samples that a split other than `train` gets, unless its source says otherwise."""
 

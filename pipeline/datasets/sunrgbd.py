@@ -19,6 +19,7 @@ from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
 from pipeline.datasets.files import read_file
 from pipeline.datasets.folders import list_files
 from pipeline.datasets.labels import described
+from pipeline.datasets.lists import listed_once
 from pipeline.datasets.matlab import read_mat
 from pipeline.datasets.pictures import SUFFIXES, read_picture
 from pipeline.errors import UnreadableSample, UserError
@@ -43,7 +44,7 @@ def read(raw: Path, split: str) -> RawDataset:
     variable = f"all{known_split(split, *EXPECTED)}"
     mat = raw / "SUNRGBDtoolbox" / "traintestSUNRGBD" / "allsplit.mat"
     (listed,) = read_mat(mat, variable)
-    names = [_item(mat, str(path)) for path in listed.ravel()]
+    names, notes = listed_once((_item(mat, str(path)) for path in listed.ravel()), variable)
     found = {name: _scene(raw / "SUNRGBD" / name) for name in names}
     lacking = [name for name, scene in found.items() if scene is None]
     items = [
@@ -54,7 +55,7 @@ def read(raw: Path, split: str) -> RawDataset:
     return RawDataset(
         items, SCENES, ("depth", "image"), LICENCE, EXPECTED[split], exact=split == "test",
         class_words=[scene.replace("_", " ") for scene in SCENES],
-        notes=noted(f"items of {variable} have no scene.txt", lacking),
+        notes=(*notes, *noted(f"items of {variable} have no scene.txt", lacking)),
     )  # fmt: skip
 
 

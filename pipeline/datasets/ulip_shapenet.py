@@ -20,6 +20,7 @@ import msgspec
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
 from pipeline.datasets.clouds import read_cloud
 from pipeline.datasets.labels import Labels, described
+from pipeline.datasets.lists import listed_once
 from pipeline.datasets.pictures import read_picture
 from pipeline.datasets.tables import read_lines
 from pipeline.errors import UnreadableSample, UserError
@@ -38,9 +39,8 @@ class _Synset(msgspec.Struct):
 def read(raw: Path, split: str) -> RawDataset:
     """List the objects of both lists."""
     known_split(split, "train")
-    objects = [
-        Path(line).stem for name in ("train", "test") for line in read_lines(_list(raw, name))
-    ]
+    lists = [line for name in ("train", "test") for line in read_lines(_list(raw, name))]
+    objects, notes = listed_once((Path(line).stem for line in lists), "train.txt and test.txt")
     names = _names(raw / "taxonomy.json")
     synsets = sorted({name.partition("-")[0] for name in objects})
     unnamed = [synset for synset in synsets if synset not in names]
@@ -55,7 +55,7 @@ def read(raw: Path, split: str) -> RawDataset:
         [RawItem(key_of(n), partial(members, n)) for n in objects if f"{n}.npy" in there],
         classes, ("points", "image"), LICENCE, EXPECTED,
         class_words=[synonyms(name)[0] for name in classes],
-        notes=noted("listed objects have no cloud in shapenet_pc", lacking),
+        notes=(*notes, *noted("listed objects have no cloud in shapenet_pc", lacking)),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Tars and their index: the same bytes for the same samples, and a clear line for damaged ones."""
 
+import json
 import os
 import re
 from contextlib import suppress
@@ -52,6 +53,17 @@ def index_of(shards: list[ShardInfo]) -> ShardIndex:
         format=FORMAT, dataset="objects", split="train", modality="points", classes=["chair"],
         captions=[], licence="none", recipe={}, samples_per_shard=5, shards=shards,
     )  # fmt: skip
+
+
+def test_an_index_without_words_does_not_tell_of_them(folder: Path, shard: ShardInfo) -> None:
+    write_index(folder, index_of([shard]))
+    assert not {"class_words", "expected"} & json.loads((folder / INDEX).read_bytes()).keys()
+    assert read_index(folder).words == ["chair"]
+    write_index(folder, replace(index_of([shard]), class_words=["a seat"]))
+    assert read_index(folder).words == ["a seat"]
+    write_index(folder, replace(index_of([shard]), class_words=[]))
+    with pytest.raises(UserError, match="expected words for 1 classes, found 0"):
+        read_index(folder)
 
 
 def test_a_tar_comes_back_as_it_was_written(folder: Path, shard: ShardInfo) -> None:

@@ -223,6 +223,16 @@ def test_hugging_face_rows_have_bytes_classes_and_captions(tmp_path: Path, kind:
         converted(raw, "huggingface", "image")
 
 
+def test_hugging_face_files_beside_named_splits_are_left_out(tmp_path: Path, capsys) -> None:
+    raw = put(tmp_path / "raw", {"README.md": "pets"})
+    for name in ("validation-00000-of-00001", "pets-train-00000-of-00001", "others"):
+        pq.write_table(rows(), raw / f"{name}.parquet")
+    _, samples = converted(raw, "huggingface", "image", "validation", max_rejected=0.5)
+    assert all(key.startswith("validation-") for key in samples)
+    said = capsys.readouterr().err
+    assert "1 files are of no split by their names and left out: others.parquet" in said
+
+
 def test_hugging_face_columns_are_found_or_named(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     save_to_disk(raw, rows(pa.string()))

@@ -33,14 +33,16 @@ def text_release(root: Path, listed: str) -> Path:
 
 
 def test_modelnet_text_keeps_the_points_and_leaves_the_normals(tmp_path: Path, capsys) -> None:
-    raw = text_release(tmp_path, "night_stand_0201\r\nxbox_0104\r\nbed_0001\r\n")
+    raw = text_release(tmp_path, "night_stand_0201\r\nxbox_0104\r\nbed_0001\r\nxbox_0104\r\n")
     index, samples = converted(raw, "modelnet40", "points", "test", samples=2)
     assert labels(index, samples) == {"night_stand_0201": ["night_stand"], "xbox_0104": ["xbox"]}
     assert index.words[index.classes.index("night_stand")] == "night stand"
     found = points(samples["xbox_0104"])
     assert found.dtype == np.float32
     assert np.allclose(found, CLOUD[:, :3], atol=1e-6)
-    assert "1 samples of modelnet40_test.txt have no file: bed_0001" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 samples of modelnet40_test.txt have no file: bed_0001" in said
+    assert "1 names are in modelnet40_test.txt more than once: xbox_0104" in said
 
 
 def test_modelnet_meshes_are_sampled_by_their_key_alone(tmp_path: Path) -> None:

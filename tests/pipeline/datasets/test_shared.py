@@ -153,15 +153,11 @@ def test_little_data_is_told_with_the_way_out(tmp_path: Path) -> None:
     assert "set it to at most 10" in large
 
 
-def test_places_in_a_tar_are_those_of_its_files(tmp_path: Path, prepared_world: Path) -> None:
+def test_places_in_a_tar_are_those_of_its_files(prepared_world: Path) -> None:
     path = prepared_world / "shards" / "objects" / "train" / "000000.tar"
     content = path.read_bytes()
     with path.open("rb") as tar:
         places = dict(file_places(tar, len(content)))
-    first, size = (
-        places["thing-00.points.npy"]
-        if "thing-00.points.npy" in places
-        else next(place for name, place in places.items() if name.endswith("points.npy"))
-    )
+    first, size = next(place for name, place in places.items() if name.endswith("points.npy"))
     assert content[first : first + 6] == b"\x93NUMPY"
     assert first + size <= len(content)
