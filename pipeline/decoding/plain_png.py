@@ -17,7 +17,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY_16 = (16, 0, 0, 0, 0)
 _TRAILER = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 _LEVEL = 4
-"""Of zlib: the next ones take twice as long for 1 % of the bytes."""
+"""Of zlib: 6 takes 1.5 to 1.7 times as long for 1 % of the bytes."""
 
 
 def encode_plain(pixels: np.ndarray) -> bytes:
