@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.data import Modality
 from pipeline.decoding.audio import decode_audio
 from pipeline.decoding.depth import DepthSensor, decode_depth
 from pipeline.decoding.image import decode_image
@@ -18,7 +17,7 @@ from pipeline.small_files import open_regular, read_json
 
 LARGEST = 1 << 31
 """Bytes of a file: an hour of 24-bit stereo at 96 kHz is less."""
-_DECODERS: dict[Modality, Callable[[bytes], Any]] = {
+_DECODERS: dict[str, Callable[[bytes], Any]] = {
     "image": decode_image,
     "video": decode_video,
     "points": decode_points,
@@ -30,7 +29,7 @@ _DECODERS: dict[Modality, Callable[[bytes], Any]] = {
 class MediaFile:
     """The bytes of a file, and what they are."""
 
-    modality: Modality
+    modality: str
     data: bytes
     path: Path | None = None
     """Where they lie, if they do: beside it may be the JSON of a depth map's sensor."""
@@ -70,7 +69,7 @@ class MediaFile:
         )
 
 
-def read_media(path: Path, modality: Modality | None = None) -> MediaFile:
+def read_media(path: Path, modality: str | None = None) -> MediaFile:
     """Read a file; what no decoder takes is refused by its first bytes.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.config.data import Modality, ViewsConfig
+from pipeline.config.data import ViewsConfig
 from pipeline.config.student import StudentConfig
 from pipeline.decoding.depth import DepthSensor
 from pipeline.errors import UnreadableSample, UserError
@@ -47,7 +47,7 @@ class InputTransform:
     map float32 [1, S, S], of a sound its spectrogram float32 [frames, 128].
     """
 
-    modality: Modality
+    modality: str
     config: StudentConfig
     maker: ViewMaker
     depth: DepthSensor | None = None
@@ -70,7 +70,7 @@ class InputTransform:
 
 
 def input_transform(
-    modality: Modality,
+    modality: str,
     config: StudentConfig,
     views: ViewsConfig | None,
     image_size: int,
@@ -123,21 +123,21 @@ class FileEncoder:
     def __init__(
         self,
         encode: Callable[[str, Tensor], Tensor],
-        transform: Callable[[Modality], InputTransform],
+        transform: Callable[[str], InputTransform],
         modalities: Sequence[str],
         dim: int,
     ) -> None:
         self._encode, self._transform = encode, cache(transform)
         self._modalities, self._dim = modalities, dim
 
-    def __call__(self, paths: Sequence[Path], asked: Modality | None) -> EncodedFiles:
+    def __call__(self, paths: Sequence[Path], asked: str | None) -> EncodedFiles:
         """See `Student.encode_files`."""
         if not paths:
             raise UserError("no files to encode: expected at least one path")
         if asked is not None:
             self._transform(asked)
         self._rows = torch.full((len(paths), self._dim), torch.nan)
-        self._waiting = dict[Modality, list[tuple[int, Tensor]]]()
+        self._waiting = dict[str, list[tuple[int, Tensor]]]()
         found: list[str | None] = [None] * len(paths)
         failed: dict[Path, str] = {}
         for row, path in _counted(paths):
@@ -149,7 +149,7 @@ class FileEncoder:
             self._encode_waiting(modality)
         return EncodedFiles(self._rows, tuple(paths), tuple(found), failed)
 
-    def _add(self, row: int, path: Path, asked: Modality | None) -> Modality:
+    def _add(self, row: int, path: Path, asked: str | None) -> str:
         media = read_media(path, asked)
         if media.modality not in self._modalities:
             known = ", ".join(self._modalities)
@@ -160,7 +160,7 @@ class FileEncoder:
             self._encode_waiting(media.modality)
         return media.modality
 
-    def _encode_waiting(self, modality: Modality) -> None:
+    def _encode_waiting(self, modality: str) -> None:
         waiting = self._waiting.pop(modality)
         if not waiting:
             return

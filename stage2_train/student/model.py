@@ -18,7 +18,7 @@ from open_clip.transformer import VisionTransformer
 from torch import Generator, Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from pipeline.config.data import Modality, ViewsConfig
+from pipeline.config.data import ViewsConfig
 from pipeline.config.student import StudentConfig
 from pipeline.decoding.depth import DepthSensor
 from pipeline.openclip import OpenClip, load_openclip
@@ -193,7 +193,7 @@ class Student(nn.Module):
         self,
         files: str | Path | Sequence[str | Path],
         *,
-        modality: Modality | None = None,
+        modality: str | None = None,
         depth: DepthSensor | None = None,
         normalise: bool = False,
     ) -> EncodedFiles:
@@ -221,7 +221,7 @@ class Student(nn.Module):
             return found
         return replace(found, embeddings=nn.functional.normalize(found.embeddings, dim=-1))
 
-    def transform(self, modality: Modality, depth: DepthSensor | None = None) -> InputTransform:
+    def transform(self, modality: str, depth: DepthSensor | None = None) -> InputTransform:
         """From the path, bytes or decoded content of one file to its part of a batch.
 
             embeddings = student.encode("image", torch.stack([transform(path) for path in paths]))

@@ -35,9 +35,9 @@ def test_a_student_is_loaded_from_a_hub_and_nothing_else_with_it(
 def test_a_name_that_no_hub_has_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with hub({}, tmp_path / "cache", monkeypatch):
-        with pytest.raises(UserError, match="hf://org/none@v1: could not be downloaded") as refused:
-            Student.load("hf://org/none@v1")
+    told = "hf://org/none@v1: could not be downloaded"
+    with hub({}, tmp_path / "cache", monkeypatch), pytest.raises(UserError, match=told) as refused:
+        Student.load("hf://org/none@v1")
     assert "\n" not in str(refused.value)
     for address in ("hf://name", "hf://org/name/more", "hf://org/../x"):
         with pytest.raises(UserError, match=r"expected hf://ORG/NAME"):
@@ -49,14 +49,15 @@ def test_paths_of_another_machine_are_refused(
 ) -> None:
     student.save(tmp_path / "student")
     edit_json(tmp_path / "student", lambda card: card.update(format=2))
-    with hub({"org/old": files_of(tmp_path / "student")}, tmp_path / "cache", monkeypatch):
-        with pytest.raises(UserError, match="layout version 2 names files of the machine"):
-            Student.load("hf://org/old")
+    there = {"org/old": files_of(tmp_path / "student")}
+    told = "layout version 2 names files of the machine"
+    with hub(there, tmp_path / "cache", monkeypatch), pytest.raises(UserError, match=told):
+        Student.load("hf://org/old")
 
 
 def test_a_repository_without_a_student_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with hub({"org/other": {"config.json": b"{}"}}, tmp_path / "cache", monkeypatch):
-        with pytest.raises(UserError, match=r"student\.json: no such file"):
-            Student.load("hf://org/other")
+    there, told = {"org/other": {"config.json": b"{}"}}, r"student\.json: no such file"
+    with hub(there, tmp_path / "cache", monkeypatch), pytest.raises(UserError, match=told):
+        Student.load("hf://org/other")
