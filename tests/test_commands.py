@@ -78,6 +78,10 @@ COMMANDS = [
         "stage2_train.__main__", "", INDEX, "runs", "stage2_train.training.update.Update._backward"
     ),
     Command(
+        "stage2_train.publish", "--ckpt student --to org/name --dry-run",
+        "student/student.json", "published", "stage2_train.model_card.model_card",
+    ),
+    Command(
         "eval.zeroshot", "--ckpt student",
         "student/student.json", "zeroshot", "eval.benchmark_scores.encode_views",
     ),

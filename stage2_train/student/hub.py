@@ -41,7 +41,7 @@ def student_folder(path: str | Path) -> Path:
             allow_patterns=list(PUBLISHED),
             tqdm_class=None,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # the hub's library passes on what its HTTP library raises
         raise UserError(
             f"{path}: could not be downloaded ({first_line(error)}); check the name and "
             "HF_ENDPOINT, or download the folder yourself and give its path"
