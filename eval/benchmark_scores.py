@@ -17,7 +17,7 @@ from pipeline.prompts import class_embeddings, templates
 from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.teachers import Teacher
 from stage2_train.student import Student
-from stage2_train.student.inputs import stacked, student_input, tokenizer_input
+from stage2_train.student.inputs import encodable
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def score(params: Params, name: str, student: Student) -> BenchmarkScores:
 
 
 def _student_features(student: Student, modality: str, views: Sequence[Any]) -> Tensor:
-    parts = stacked(student_input(modality, view, student.config) for view in views)
-    return student.encode(modality, tokenizer_input(parts))
+    inputs = [encodable(modality, view, student.config) for view in views]
+    return student.encode(modality, torch.stack(inputs))
 
 
 def _teacher_scores(

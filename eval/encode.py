@@ -16,8 +16,7 @@ from pipeline.locations import path_or_url
 from pipeline.samples import decode_member, decode_text
 from pipeline.shards import INDEX, ShardIndex, read_index, read_shard
 from pipeline.views import EVALUATION, ViewMaker, chain_for
-
-BATCH = 64
+from stage2_train.student.files import BATCH
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from msgspec import to_builtins
+from PIL import Image
 from ruamel.yaml import YAML
 
+from eval.embeddings import Embeddings, write
+from eval.exported import identified
 from pipeline.errors import exit_on_user_error
 from pipeline.openclip import load_openclip
 from stage2_train.student import Student
@@ -74,8 +78,20 @@ COMMANDS = [
         "stage2_train.__main__", "", INDEX, "runs", "stage2_train.training.update.Update._backward"
     ),
     Command(
+        "stage2_train.publish", "--ckpt student --to org/name --dry-run",
+        "student/student.json", "published", "stage2_train.model_card.model_card",
+    ),
+    Command(
         "eval.zeroshot", "--ckpt student",
         "student/student.json", "zeroshot", "eval.benchmark_scores.encode_views",
+    ),
+    Command(
+        "eval.export", "--ckpt student --files pack/*.zip picture.png --out exported/all.npz",
+        "student/student.json", "exported", "stage2_train.student.files.read_media",
+    ),
+    Command(
+        "eval.search", "--index index.npz --text ball",
+        "index.npz", STDOUT, "eval.embeddings.Embeddings.nearest",
     ),
     Command(
         "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
@@ -98,6 +114,10 @@ def in_the_world(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     yaml.dump(settings, Path("params.yaml"))
     yaml.dump(settings | {"cache": "fresh"}, Path("fresh.yaml"))
     Student(load_openclip(params.student.arch), params.student).save("student")
+    Image.new("RGB", (9, 9)).save("picture.png")
+    vectors = np.ones((1, 16), np.float32)
+    index = Embeddings(vectors, ["a"], ["image"], [""], **identified("student"))
+    write(Path("index.npz"), index)
     torch.save({"weight": torch.zeros(2)}, "in.pt")
 
 

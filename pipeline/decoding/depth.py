@@ -32,6 +32,32 @@ DISPARITY = (0.01, 75.0)
 """Pixels; clamped before any resampling, so that holes do not bleed (ViT-Lens, RGBD_Processor)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DepthSensor:
+    """What a depth map's integers mean; the `depth` object of `meta.json`.
+
+    Raises:
+        ValueError: an unknown encoding, or a number that is not positive.
+    """
+
+    baseline: float
+    """Metres between the sensor's two eyes."""
+    fx: float
+    """Focal length in pixels."""
+    encoding: str = "millimetres"
+    """Key of `UNITS_PER_METRE`."""
+
+    def __post_init__(self) -> None:
+        if self.encoding not in tuple(UNITS_PER_METRE):  # a list in its place has no hash
+            raise ValueError(
+                f"encoding is {short(self.encoding)}, expected one of {', '.join(UNITS_PER_METRE)}"
+            )
+        for name in ("baseline", "fx"):
+            value: Any = getattr(self, name)
+            if type(value) not in (int, float) or not 0 < value < LARGEST:
+                raise ValueError(f"{name} is {short(value)}, expected a number > 0")
+
+
 @dataclass(frozen=True)
 class Depth:
     """A stored depth map."""
@@ -54,17 +80,21 @@ class Depth:
 
 
 def decode_depth(data: bytes, sensor: Any) -> Depth:
-    """Depth map from the bytes of `depth.png` and the `depth` object of `meta.json`.
+    """Depth map from the bytes of `depth.png`.
+
+    Args:
+        data: of the file.
+        sensor: a `DepthSensor`, or the `depth` object of `meta.json`.
 
     Raises:
         UnreadableSample: no 16-bit grey PNG, truncated, too large, or all zero; or a sensor
             without a known encoding and a positive baseline and fx.
     """
-    encoding, baseline, fx = _sensor(sensor)
+    known = sensor if isinstance(sensor, DepthSensor) else _sensor(sensor)
     raw = depth_pixels(data)
     if not raw.any():
         raise UnreadableSample("depth.png: every value is 0, the sensor saw nothing")
-    return Depth(raw, encoding, baseline, fx)
+    return Depth(raw, known.encoding, float(known.baseline), float(known.fx))
 
 
 def depth_pixels(data: bytes) -> np.ndarray:
@@ -92,21 +122,12 @@ def depth_pixels(data: bytes) -> np.ndarray:
         raise unreadable("depth.png", error) from None
 
 
-def _sensor(sensor: Any) -> tuple[str, float, float]:
-    """Encoding, baseline and fx, checked."""
-    if not isinstance(sensor, Mapping):
+def _sensor(stored: Any) -> DepthSensor:
+    """Of meta.json, which names all three."""
+    if not isinstance(stored, Mapping):
         raise UnreadableSample("meta.json: expected `depth` with encoding, baseline and fx")
-    encoding = sensor.get("encoding")
-    if encoding not in tuple(UNITS_PER_METRE):  # a list in its place has no hash
-        raise UnreadableSample(
-            f"meta.json: depth.encoding is {short(encoding)}, expected one of "
-            f"{', '.join(UNITS_PER_METRE)}"
-        )
-    return encoding, _positive(sensor, "baseline"), _positive(sensor, "fx")
-
-
-def _positive(sensor: Mapping[str, Any], name: str) -> float:
-    value: Any = sensor.get(name)
-    if type(value) in (int, float) and 0 < value < LARGEST:
-        return float(value)
-    raise UnreadableSample(f"meta.json: depth.{name} is {short(value)}, expected a number > 0")
+    named: dict[str, Any] = {name: stored.get(name) for name in ("baseline", "fx", "encoding")}
+    try:
+        return DepthSensor(**named)
+    except ValueError as error:
+        raise UnreadableSample(f"meta.json: depth.{error}") from None

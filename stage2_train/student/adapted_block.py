@@ -3,10 +3,11 @@
 from typing import Any
 
 import torch.nn.functional as F
-from open_clip.transformer import ResidualAttentionBlock
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Generator, Tensor, nn
 
 from pipeline.config.student import StudentConfig
+from pipeline.errors import UserError
 from stage2_train.student.moe_lora import MoeLora, Routing
 
 
@@ -82,3 +83,18 @@ def _attention(
     mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(-1, width)
     outer = experts.add_to(attention.out_proj(mixed), 1, modality, mixed, routing.gates)
     return outer.view_as(x), routing
+
+
+def require_plain_trunk(visual: nn.Module, arch: str) -> None:
+    """Raise `UserError` unless a vision tower is made of the blocks that experts fit."""
+    plain = (
+        isinstance(visual, VisionTransformer)
+        and visual.attn_pool is None
+        and visual.pool_type == "tok"
+        and all(isinstance(b, ResidualAttentionBlock) for b in visual.transformer.resblocks)
+    )
+    if not plain:
+        raise UserError(
+            f"student.arch '{arch}' has no plain open_clip ViT with a class token as its vision "
+            "tower; choose one such as ViT-B-16, ViT-B-32 or ViT-L-14"
+        )

@@ -46,6 +46,13 @@ def loader_input(modality: str, view: Any, config: StudentConfig) -> tuple[Tenso
     return make(modality, view, config)
 
 
+def encodable(modality: str, view: Any, config: StudentConfig) -> Tensor:
+    """One sample of what `Student.encode` takes stacked: of a cloud its xyz, of a sound its
+    spectrogram, the others as they are."""
+    make = raw_input if modality == "points" else student_input
+    return make(modality, view, config)[0]
+
+
 def stacked(samples: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
     """Parts of a batch, batch first, from those of its samples."""
     return tuple(torch.stack(part) for part in zip(*samples))

@@ -1,27 +1,32 @@
 """The student: one frozen CLIP ViT that trainable tokenizers and experts open to other modalities.
 
 Use after training:
-    student = Student.load("runs/demo/student")
+    student = Student.load("runs/demo/student")          # or hf://ORG/NAME
+    found = student.encode_files(["a.jpg", "b.wav"])     # found.embeddings: [files, embed_dim]
     points = student.encode("points", clouds)            # float [B, N, 3] -> [B, embed_dim]
     labels = student.encode_text(["a chair", "a lamp"])  # [2, embed_dim]
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import torch
-from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+from open_clip.transformer import VisionTransformer
 from torch import Generator, Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from pipeline.config.data import ViewsConfig
 from pipeline.config.student import StudentConfig
-from pipeline.errors import UserError
+from pipeline.decoding.depth import DepthSensor
 from pipeline.openclip import OpenClip, load_openclip
 from pipeline.unknown_name import unknown_name
 from stage2_train.student import portable
-from stage2_train.student.adapted_block import BlockExperts, adapted
+from stage2_train.student.adapted_block import BlockExperts, adapted, require_plain_trunk
+from stage2_train.student.files import EncodedFiles, FileEncoder, InputTransform, input_transform
+from stage2_train.student.hub import is_hub_address, student_folder
 from stage2_train.student.moe_lora import Routing
 from stage2_train.student.projectors import FeatureProjectors
 from stage2_train.student.tokenizers import TOKENIZERS
@@ -51,14 +56,22 @@ class Student(nn.Module):
             must be open_clip's plain ViT.
         config: modalities, experts and tokenizers.
         seed: of the first weights; the global generator is not touched.
+        views: what it is trained on; without them no file can be made a view of.
 
     Raises:
         UserError: a modality without a tokenizer, a vision tower of another kind.
     """
 
-    def __init__(self, openclip: OpenClip, config: StudentConfig, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        openclip: OpenClip,
+        config: StudentConfig,
+        *,
+        seed: int = 0,
+        views: ViewsConfig | None = None,
+    ) -> None:
         super().__init__()
-        self.config, self.openclip = config, openclip
+        self.config, self.openclip, self.views = config, openclip, views
         self.recompute = False
         """Whether training keeps only each block's input and computes the block again in backward:
         memory for a third more time."""
@@ -66,7 +79,7 @@ class Student(nn.Module):
         self.run_block: Callable[..., tuple[Tensor, list[Routing]]] = adapted
         """What training runs a block by: `adapted_block.adapted`, or a compiled form of it."""
         self.clip = openclip.model.requires_grad_(False).eval()
-        _check_trunk(self.visual, config.arch)
+        require_plain_trunk(self.visual, config.arch)
         for modality in config.modalities:
             if modality not in TOKENIZERS:
                 raise unknown_name("modality", modality, TOKENIZERS)
@@ -176,13 +189,56 @@ class Student(nn.Module):
         [1, embed_dim]."""
         return self.openclip.encode_text([prompts] if isinstance(prompts, str) else prompts)
 
+    def encode_files(
+        self,
+        files: str | Path | Sequence[str | Path],
+        *,
+        modality: str | None = None,
+        depth: DepthSensor | None = None,
+        normalise: bool = False,
+    ) -> EncodedFiles:
+        """Embeddings of media files under their evaluation views: those that `eval` scores.
+
+        Args:
+            files: of any modalities, in any order; their content says which, not their names.
+            modality: what all are to be read as, say 16-bit grey PNGs as `image`.
+            depth: sensor of the depth maps; by default `x.json` beside `x.png` says it.
+            normalise: divide each embedding by its length.
+
+        Files that cannot be read are listed in the result; the others are encoded.
+
+        Raises:
+            UserError: no files, an unknown modality, or a folder that does not say what its views
+                are.
+        """
+        paths = [files] if isinstance(files, str | Path) else files
+        transform = partial(self.transform, depth=depth)
+        encoder = FileEncoder(
+            self.encode, transform, self.config.modalities, self.openclip.embed_dim
+        )
+        found = encoder(list(map(Path, paths)), modality)
+        if not normalise:
+            return found
+        return replace(found, embeddings=nn.functional.normalize(found.embeddings, dim=-1))
+
+    def transform(self, modality: str, depth: DepthSensor | None = None) -> InputTransform:
+        """From the path, bytes or decoded content of one file to its part of a batch.
+
+            embeddings = student.encode("image", torch.stack([transform(path) for path in paths]))
+
+        Raises:
+            UserError: as for `encode_files`.
+        """
+        size = self.openclip.image_size
+        return input_transform(modality, self.config, self.views, size, depth)
+
     def save(self, path: str | Path, projectors: FeatureProjectors | None = None) -> None:
-        """Write the folder `path`: student.safetensors and student.json (`portable`).
+        """Write the folder `path` (`portable`): all that the student needs, wherever it goes.
 
         Projectors, if given, are saved along; `portable.load_projectors` reads them.
         """
         portable.write(
-            Path(path), self.config, self.trainable(), self.openclip.identity, projectors
+            Path(path), self.config, self.views, self.trainable(), self.openclip, projectors
         )
 
     @staticmethod
@@ -192,33 +248,20 @@ class Student(nn.Module):
         """Read what `save` wrote, in evaluation mode.
 
         Args:
-            path: the folder.
-            openclip: the CLIP, if it is in memory already; by default the one the json names.
+            path: the folder, or `hf://ORG/NAME[@REVISION]`.
+            openclip: the CLIP, if it is in memory already; by default the folder's own.
             device: where to load that.
 
         Raises:
             UserError: a missing or damaged file, a layout of another version, tensors of another
-                architecture (the first that differs, with both shapes), other CLIP weights.
+                architecture (the first that differs, with both shapes), other CLIP weights, or a
+                hub that cannot be reached.
         """
-        folder = Path(path)
-        card = portable.read_card(folder)
+        folder = student_folder(path)
+        card = portable.read_card(folder, own=not is_hub_address(path))
         if openclip is None:
             openclip = load_openclip(card.config.arch, card.config.weights, device)
-        student = Student(openclip, card.config)
+        student = Student(openclip, card.config, views=card.views)
         portable.fill(student.trainable(), folder)
         portable.check_clip(card, folder, openclip.identity)
         return student.eval()
-
-
-def _check_trunk(visual: nn.Module, arch: str) -> None:
-    plain = (
-        isinstance(visual, VisionTransformer)
-        and visual.attn_pool is None
-        and visual.pool_type == "tok"
-        and all(isinstance(b, ResidualAttentionBlock) for b in visual.transformer.resblocks)
-    )
-    if not plain:
-        raise UserError(
-            f"student.arch '{arch}' has no plain open_clip ViT with a class token as its vision "
-            "tower; choose one such as ViT-B-16, ViT-B-32 or ViT-L-14"
-        )

@@ -1,8 +1,10 @@
-"""The portable student: a folder with `student.safetensors` and `student.json`.
+"""The portable student: a folder with all that it needs, wherever it is copied.
 
-The tensors are the trainable ones only, by name; the json says on which frozen CLIP they belong:
-{"format": 2, "config": {StudentConfig}, "clip": {its identity}, "teachers": {"ulip": 512}}
-Projectors, if saved, lie in the same file under `projectors.`; the encoder works without them.
+student.safetensors     the trainable tensors only, by name; projectors under `projectors.`, if
+                        saved: the encoder works without them
+student.json            {"format": 3, "config": {StudentConfig}, "views": {ViewsConfig},
+                        "clip": {identity of the frozen CLIP}, "teachers": {"ulip": 512}}
+clip/                   that CLIP's own files, where no tag or hub address names it
 """
 
 import dataclasses
@@ -16,15 +18,21 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.atomic import naming, replacing
+from pipeline.config.data import ViewsConfig
 from pipeline.config.student import LARGEST, StudentConfig
 from pipeline.errors import UserError
 from pipeline.identity import differences
+from pipeline.openclip import OpenClip
 from pipeline.small_files import read_json
 from pipeline.weights import load_checkpoint, refuse_non_finite
+from stage2_train.student.carried_clip import CLIP, carry, placed
 from stage2_train.student.projectors import FeatureProjectors
 
-FORMAT = 2
+FORMAT, OLDER = 3, 2
+"""The layout that is written; and that whose local files lie where its machine had them."""
 TENSORS, CARD = "student.safetensors", "student.json"
+PUBLISHED = (TENSORS, CARD, f"{CLIP}/*.json", f"{CLIP}/*.safetensors", f"{CLIP}/*.gz")
+"""Files of a student on a hub; nothing that could hold code."""
 _PROJECTORS = "projectors."
 _MEND = "train it or copy it again"
 
@@ -41,6 +49,8 @@ class StudentCard:
     """Identity of the frozen CLIP (`pipeline.identity.clip_identity`)."""
     teachers: dict[str, int]
     """Teacher -> feature dimension of the projectors saved along."""
+    views: ViewsConfig | None = None
+    """What it was trained on; older folders do not say it."""
 
     def __post_init__(self) -> None:
         if not all(1 <= dim <= LARGEST for dim in self.teachers.values()):
@@ -50,34 +60,62 @@ class StudentCard:
 def write(
     folder: Path,
     config: StudentConfig,
+    views: ViewsConfig | None,
     trainable: Mapping[str, Tensor],
-    clip: Mapping[str, str],
+    openclip: OpenClip,
     projectors: FeatureProjectors | None,
 ) -> None:
-    """Write both files, or where one cannot be written neither."""
+    """Write the CLIP's files, then tensors and json, or where one cannot be written neither."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in trainable.items()}
     if projectors is not None:
         heads = projectors.heads.state_dict()
         tensors |= {_PROJECTORS + name: tensor.contiguous() for name, tensor in heads.items()}
     card = StudentCard(
         format=FORMAT,
-        config=config,
-        clip=dict(clip),
+        config=carry(config, openclip, folder),
+        views=views,
+        clip=openclip.identity,
         teachers={} if projectors is None else projectors.dims,
     )
     with replacing(folder / TENSORS) as tensor_file, replacing(folder / CARD) as card_file:
         with naming(folder / TENSORS):
             tensor_file.write(save(tensors))
             tensor_file.flush()
-        card_file.write(msgspec.json.format(msgspec.json.encode(card), indent=2))
+        card_file.write(encoded(card))
 
 
-def read_card(folder: Path) -> StudentCard:
-    """Read and check student.json; raises UserError naming it."""
+def encoded(card: StudentCard) -> bytes:
+    """The bytes of student.json."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=2)
+
+
+def read_card(folder: Path, own: bool = True) -> StudentCard:
+    """Read and check student.json; the files that it names are those in the folder.
+
+    Args:
+        folder: of a student.
+        own: whether it comes from this machine, so that paths of the older layout mean something.
+
+    Raises:
+        UserError: naming it.
+    """
+    card, path = stored_card(folder), folder / CARD
+    if card.format == FORMAT:
+        return dataclasses.replace(card, config=placed(card.config, folder, path))
+    if not own:
+        raise UserError(
+            f"{path}: layout version {OLDER} names files of the machine that wrote it, expected "
+            f"{FORMAT}; load it there and save it with this release"
+        )
+    return card
+
+
+def stored_card(folder: Path) -> StudentCard:
+    """student.json as it stands; raises UserError naming it."""
     path = folder / CARD
     try:
         raw = read_json(path, dict[str, Any], _MEND)
-        if raw.get("format") != FORMAT:
+        if raw.get("format") not in (FORMAT, OLDER):
             raise UserError(
                 f"{path}: expected layout version {FORMAT}, found {raw.get('format')}; "
                 "load it with the release that wrote it"

@@ -82,7 +82,7 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
     targets = _open_stores(params, indexes)
     openclip = load_openclip(params.student.arch, params.student.weights, device)
     require_watched(openclip.files, Path(params.teacher_files), "student.arch")
-    student = Student(openclip, params.student, seed=config.seed)
+    student = Student(openclip, params.student, seed=config.seed, views=params.views)
     student.recompute = config.checkpoint_activations
     prompts = {source: params.sources[source].prompts for source in indexes}
     texts = build_text_table(student, indexes, prompts)

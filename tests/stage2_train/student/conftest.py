@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.config.data import ViewsConfig
 from pipeline.config.student import AudioConfig, PointsConfig, StudentConfig, VideoConfig
 from pipeline.openclip import OpenClip, load_openclip
 from stage2_train.student import Student
@@ -16,6 +17,7 @@ EVERY_MODALITY = StudentConfig(
     video=VideoConfig(frames=6),
     audio=AudioConfig(seconds=0.5),
 )
+VIEWS = ViewsConfig(image_size=32, video_frames=6, points=64, audio_seconds=0.5)
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +34,4 @@ def student(openclip: OpenClip) -> Student:
 @pytest.fixture
 def five(openclip: OpenClip) -> Student:
     """A student of every modality: 2 x 2 patches, three two-frame clips, 11 audio tokens."""
-    return Student(openclip, EVERY_MODALITY)
+    return Student(openclip, EVERY_MODALITY, views=VIEWS)

@@ -33,10 +33,9 @@ def test_saved_and_loaded_it_encodes_every_modality_the_same(five: Student, tmp_
     generator = torch.Generator().manual_seed(2)
     for parameter in five.trainable().values():
         parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
-    five.config = replace(five.config, arch=five.openclip.arch)
     five.save(tmp_path)
     loaded = Student.load(tmp_path)
-    assert loaded.config == five.config
+    assert replace(loaded.config, arch=EVERY_MODALITY.arch) == EVERY_MODALITY
     for modality, batch in every_batch().items():
         embedding = loaded.encode(modality, batch)
         assert embedding.shape == (3, 16)

