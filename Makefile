@@ -5,7 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEV := .venv/.ready-dev
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+# Wheels alone, so no compiler; of DVC's antlr4, which is plain Python, there is no wheel
+WHEELS := --only-binary :all: --no-binary antlr4-python3-runtime
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(WHEELS)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo test

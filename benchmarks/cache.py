@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cache_peers import PEERS, Batches, Format, batches
+from pipeline.argument_types import count
 from pipeline.shards import FORMAT, ShardIndex, ShardInfo, read_shard, write_shard
 from pipeline.store import FeatureStore, Provenance, ShardFeatures, StoreWriter
 from pipeline.store.codec import decode, encode
@@ -92,10 +93,10 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--tars", type=int, default=64, help="default: %(default)s")
-    parser.add_argument("--rows", type=int, default=1024, help="of a tar; default: %(default)s")
-    parser.add_argument("--dim", type=int, default=512, help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--tars", type=count, default=64, help="default: %(default)s")
+    parser.add_argument("--rows", type=count, default=1024, help="of a tar; default: %(default)s")
+    parser.add_argument("--dim", type=count, default=512, help="default: %(default)s")
+    parser.add_argument("--rounds", type=count, default=7, help="default: %(default)s")
     parser.add_argument("--plot", type=Path, help="PNG to draw the rates into")
     arguments = parser.parse_args()
     dim: int = arguments.dim

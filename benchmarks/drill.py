@@ -26,6 +26,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from benchmarks.workers import prepared
+from pipeline.argument_types import whole_number
 from pipeline.config import Params
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.shards import read_index
@@ -48,9 +49,9 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--kills", type=int, default=200, help="default: %(default)s")
-    parser.add_argument("--flips", type=int, default=1000, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--kills", type=whole_number, default=200, help="default: %(default)s")
+    parser.add_argument("--flips", type=whole_number, default=1000, help="default: %(default)s")
+    parser.add_argument("--seed", type=whole_number, default=0, help="default: %(default)s")
     arguments = parser.parse_args()
     SPAWN.set_forkserver_preload(["stage1_extract.extractor", "stage1_extract.cluster"])
     rng = random.Random(arguments.seed)

@@ -25,6 +25,7 @@ from typing import Any
 import torch
 
 from benchmarks.gpu_world import FULL, TINY, Scale, make_world
+from pipeline.argument_types import seconds
 from pipeline.config import Params
 from pipeline.device import default_device
 from pipeline.errors import exit_on_user_error
@@ -82,7 +83,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="file to write the table to")
     parser.add_argument("--dry-run", action="store_true", help="tiny sizes, to try the command")
     parser.add_argument(
-        "--seconds", type=float, default=MOST_SECONDS, help="limit; default: %(default)s"
+        "--seconds", type=seconds, default=MOST_SECONDS, help="limit; default: %(default)s"
     )
     arguments = parser.parse_args()
     # What hangs, in a library or a process, must not outlast the limit either.

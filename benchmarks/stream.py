@@ -23,6 +23,7 @@ from rich.table import Table
 from benchmarks import view_members
 from benchmarks.stream_ours import Ours
 from benchmarks.stream_peers import PEERS, Sample, Stream
+from pipeline import argument_types
 from pipeline.blas import one_blas_thread
 
 DIM = 512
@@ -36,8 +37,12 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--samples", type=int, default=4096, help="undecoded; default %(default)s")
-    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument(
+        "--samples", type=argument_types.count, default=4096, help="undecoded; default %(default)s"
+    )
+    parser.add_argument(
+        "--rounds", type=argument_types.count, default=3, help="default: %(default)s"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     one_blas_thread()

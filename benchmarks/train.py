@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from pipeline.allocator import keep_freed_memory
+from pipeline.argument_types import count
 from pipeline.config import Params, load_params
 from pipeline.errors import exit_on_user_error
 from pipeline.samples import decode_member
@@ -61,8 +62,8 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
-    parser.add_argument("--steps", type=int, default=20, help="to measure; default: %(default)s")
-    parser.add_argument("--ranks", type=int, help="ranks to compare with one")
+    parser.add_argument("--steps", type=count, default=20, help="to measure; default: %(default)s")
+    parser.add_argument("--ranks", type=count, help="ranks to compare with one")
     arguments = parser.parse_args()
     if "RANK" in os.environ:
         one_of_the_ranks(load_params(arguments.params), arguments.steps)

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from benchmarks import view_members as members
 from benchmarks import view_peers as peers
+from pipeline.argument_types import count
 from pipeline.blas import one_blas_thread
 from pipeline.config import ViewsConfig
 from pipeline.samples import decode_member
@@ -51,7 +52,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, default=5, help="of each side (%(default)s)")
+    parser.add_argument("--rounds", type=count, default=5, help="of each side (%(default)s)")
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     one_blas_thread()

@@ -29,6 +29,7 @@ from demo.training_data import (
     load_renders,
     load_subjects,
 )
+from pipeline.argument_types import count
 from pipeline.openclip import OpenClip
 from pipeline.prompts import MODELNET40_64
 from pipeline.views import ViewRng
@@ -53,7 +54,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--epochs", type=int, default=24, help="default: %(default)s")
+    parser.add_argument("--epochs", type=count, default=24, help="default: %(default)s")
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     clip = load_clip()

@@ -13,6 +13,7 @@ import json
 
 from rich.console import Console
 
+from pipeline.argument_types import whole_number
 from pipeline.config import Params, load_params
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.interruption import importing, keeping
@@ -29,7 +30,9 @@ def main() -> None:
         "--without", nargs="+", required=True, help="names in train.teachers to leave out"
     )
     parser.add_argument("--benchmark", required=True, help="name under `benchmarks`")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="train.seed values")
+    parser.add_argument(
+        "--seeds", nargs="+", type=whole_number, default=[0, 1, 2], help="train.seed values"
+    )
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
     arguments = parser.parse_args()
     params = load_params(arguments.params)

@@ -15,6 +15,9 @@ from pipeline.atomic import replacing, write_atomically
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
+LONGEST = 40
+"""Characters of a class name in a plot."""
+
 
 def write_predictions(path: Path, classes: list[str], labels: Tensor, predictions: Tensor) -> None:
     """One line a sample, actual and predicted: `dvc plots` makes its confusion matrix of them."""
@@ -41,18 +44,23 @@ def plot_confusion(
     path: Path, classes: list[str], labels: Tensor, predictions: Tensor, title: str
 ) -> None:
     """Row-normalised confusion matrix as a PNG."""
+    names = [_shortened(name) for name in classes]
     side = 3 + 0.35 * len(classes)
     figure, axes = plt.subplots(figsize=(side, side))
     ConfusionMatrixDisplay.from_predictions(
-        labels.numpy(), predictions.numpy(), labels=range(len(classes)), display_labels=classes,
+        labels.numpy(), predictions.numpy(), labels=range(len(classes)), display_labels=names,
         normalize="true", include_values=False, xticks_rotation="vertical", cmap="Blues",
-        colorbar=False, ax=axes,
+        im_kw={"vmin": 0, "vmax": 1}, colorbar=False, ax=axes,
     )  # fmt: skip
+    figure.colorbar(axes.images[0], cax=axes.inset_axes((1.02, 0, 0.04, 1)))
     axes.set_title(title)
-    figure.tight_layout()
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=100)
+    with replacing(path) as file:  # as large as the title and the longest name ask for
+        figure.savefig(file, format="png", dpi=100, bbox_inches="tight")
     plt.close(figure)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
 
 
 def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:

@@ -6,10 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from pipeline.decoding.audio import Recording
 from pipeline.decoding.depth import DISPARITY, Depth
@@ -30,6 +29,8 @@ SHOWN_SECONDS = 60
 """Of a long recording only the beginning is drawn."""
 VIEW_REACH = SCALE[1] + SHIFT
 """Half a picture's height: what a view of the unit sphere can reach along an axis."""
+MASK = "tab:cyan"
+"""Colour of what is masked in a spectrogram; magma has nothing near."""
 STORED_FRAMES = 8
 """Frames drawn of a stored video, evenly spaced."""
 
@@ -185,18 +186,12 @@ def _draw_waveform(axes: Axes, waveform: np.ndarray) -> None:
 
 
 def _draw_spectrogram(axes: Axes, view: AudioView) -> None:
-    """Log-mel energies with noise and masks (outlined); low pitches at the bottom."""
+    """Log-mel energies with noise, masks in a colour of their own; low pitches at the bottom."""
     clean = log_mel(torch.from_numpy(view.waveform)[None], "hamming")
-    mean, deviation = clean.mean(), clean.std().clamp(min=1e-3)
-    shown = apply_noise((apply_masks(clean, view) - mean) / deviation, view)
-    axes.imshow(shown.numpy().T, origin="lower", aspect="auto", cmap="magma", vmin=-2.5, vmax=2.5)
-    (frame, frames), (bin_, bins) = view.time_mask, view.frequency_mask
-    for left, low, width, height in (
-        (frame + view.roll, 0, frames, clean.shape[1]),
-        (0, bin_, len(clean), bins),
-    ):
-        if width and height:
-            box = (left - 0.5, low - 0.5), width, height
-            axes.add_patch(Rectangle(*box, fill=False, edgecolor="cyan", linewidth=0.8))
+    masked = apply_masks(torch.ones_like(clean), view) == 0
+    standardised = (clean - clean.mean()) / clean.std().clamp(min=1e-3)
+    shown = apply_noise(standardised.masked_fill(masked, torch.nan), view)
+    colours = colormaps["magma"].with_extremes(bad=MASK)
+    axes.imshow(shown.numpy().T, origin="lower", aspect="auto", cmap=colours, vmin=-2.5, vmax=2.5)
     axes.set_xticks([0, len(clean) - 1], ["0 s", f"{len(clean) * HOP / RATE:.1f} s"])
     axes.tick_params(labelsize=7)

@@ -45,7 +45,7 @@ def fused_picks(xyz: Tensor, distance: Tensor, count: int) -> Tensor:
     picks = torch.zeros(clouds, count, dtype=torch.int64, device=xyz.device)
     block = triton.next_power_of_2(points)
     warps = min(32, max(1, block // _POINTS_A_WARP))
-    # Fused multiply-adds would round otherwise than fpsample and torch do, and pick other points.
+    # Fused multiply-adds would round otherwise than numpy and torch do, and pick other points.
     settings = {"COUNT": count, "BLOCK": block, "num_warps": warps, "enable_fp_fusion": False}
     _pick[(clouds,)](xyz, distance, picks, points, **settings)
     return picks

@@ -1,5 +1,6 @@
 """One picture of a sample: what is stored, and its views with their digests."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,15 +60,29 @@ def find_sample(params: Params, source: str, key: str) -> FoundSample:
         UserError: a split is not prepared, or none has the key; the nearest ones are named.
     """
     known: list[str] = []
+    for found in _samples(params, source):
+        if found.key == key:
+            return found
+        known.append(found.key)
+    raise unknown_name(f"key of {source}", key, known)
+
+
+def keys(params: Params, source: str) -> Iterator[str]:
+    """Keys of a source, split by split and tar by tar.
+
+    Raises:
+        UserError: a split is not prepared.
+    """
+    return (found.key for found in _samples(params, source))
+
+
+def _samples(params: Params, source: str) -> Iterator[FoundSample]:
     for split in params.sources[source].splits:
         folder = path_or_url(params.shards) / source / split
         index = read_index(folder)
         for shard in index.shards:
-            for name, members in read_shard(folder, shard):
-                if name == key:
-                    return FoundSample(key, members, f"{split}/{shard.name}", index)
-                known.append(name)
-    raise unknown_name(f"key of {source}", key, known)
+            for key, members in read_shard(folder, shard):
+                yield FoundSample(key, members, f"{split}/{shard.name}", index)
 
 
 def sample_rows(params: Params, modality: str, found: FoundSample) -> list[Row]:

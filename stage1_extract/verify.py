@@ -12,6 +12,7 @@ and the whole store is extracted anew.
 import argparse
 import sys
 
+from pipeline.argument_types import count
 from pipeline.config import load_params
 from pipeline.errors import exit_on_user_error
 from pipeline.interruption import importing, keeping
@@ -27,7 +28,7 @@ def main() -> None:
     )
     parser.add_argument("--teacher", required=True, help="name under `teachers`")
     parser.add_argument("--source", nargs="+", help="names under `sources`; default: all paired")
-    parser.add_argument("--rows", type=int, default=8, help="rows to recompute (%(default)s)")
+    parser.add_argument("--rows", type=count, default=8, help="rows to recompute (%(default)s)")
     parser.add_argument("--repair", action="store_true", help="extract bad tars again")
     parser.add_argument("--params", default="params.yaml", help="default: %(default)s")
     arguments = parser.parse_args()

@@ -6,9 +6,9 @@ supplement names. RandPerturb is the small rotation; ULIP's jitter is defined th
 
 from dataclasses import dataclass
 
-import fpsample
 import numpy as np
 
+from pipeline.farthest_points_numpy import farthest_points_of
 from pipeline.views.rng import ViewRng, philox
 
 MAX_DROPOUT = 0.875
@@ -91,7 +91,9 @@ def _spread(cloud: np.ndarray, count: int) -> np.ndarray:
     """Indices [count]: all points (repeated if there are too few), or the farthest from 0 on."""
     if len(cloud) <= count:
         return np.resize(np.arange(len(cloud)), count)
-    return fpsample.fps_sampling(cloud[:, :3], count, start_idx=0)
+    # v3 breaks ties towards the last point
+    last = len(cloud) - 1
+    return last - farthest_points_of(cloud[::-1, :3], count, first=last)
 
 
 def _unit_sphere(xyz: np.ndarray) -> np.ndarray:

@@ -1,11 +1,9 @@
 """Local patches of a point cloud: farthest-point centres and their nearest neighbours."""
 
-import fpsample
-import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import farthest_points as on_device
+from pipeline import farthest_points as any_cloud
 
 NEAR_ORIGIN = 1e-3
 """Squared norm up to which pointnet2_ops never picks a point (sampling_gpu.cu)."""
@@ -22,21 +20,7 @@ def farthest_points(xyz: Tensor, count: int, skip_near_origin: bool = True) -> T
     """
     xyz = xyz.detach().float()
     eligible = (xyz * xyz).sum(-1) > (NEAR_ORIGIN if skip_near_origin else -1.0)
-    if xyz.device.type != "cpu":
-        return on_device.farthest_points(xyz, eligible, count)
-    clouds = zip(xyz.numpy(), eligible.numpy(), strict=True)
-    return torch.from_numpy(np.stack([_sample(*cloud, count) for cloud in clouds]))
-
-
-def _sample(xyz: np.ndarray, eligible: np.ndarray, count: int) -> np.ndarray:
-    # fpsample breaks ties towards the last point, so the eligible points go in reversed; an
-    # ineligible start goes first, where no tie can bring it back.
-    start_only = np.flatnonzero(~eligible[:1])
-    order = np.concatenate([start_only, np.flatnonzero(eligible)[::-1]])
-    start = 0 if len(start_only) else len(order) - 1
-    picked = fpsample.fps_sampling(xyz[order], min(count, len(order)), start_idx=start)
-    exhausted = np.full(count - len(picked), order[-1])
-    return np.concatenate([order[picked.astype(np.int64)], exhausted])
+    return any_cloud.farthest_points(xyz, eligible, count)
 
 
 @torch.no_grad()

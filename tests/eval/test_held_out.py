@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from eval.encode import labelled_views
 from eval.figures import plot_confusion
@@ -55,6 +57,18 @@ def test_an_index_with_fewer_classes_than_labels_is_refused(world: Path) -> None
     change(world, lambda sample: sample, classes=1)
     with pytest.raises(UserError, match=r"index.json: expected a class .* found 1 classes and the"):
         labelled_views(tiny_params(world), "objects", "test")
+
+
+def test_a_plot_holds_its_whole_title_and_the_longest_names(tmp_path: Path) -> None:
+    labels = torch.tensor([0, 1])
+    names = ["a", "n" * 300]
+    plot_confusion(tmp_path / "x.png", names, labels, labels, "a title " * 20)
+    with Image.open(tmp_path / "x.png") as picture:
+        dark = np.asarray(picture.convert("L")) < 128
+    assert not dark[[0, -1]].any()  # nothing is cut off
+    assert not dark[:, [0, -1]].any()
+    assert dark.shape[1] > 800
+    assert dark.shape[0] < 1200
 
 
 def test_a_class_name_is_no_mathematics(tmp_path: Path) -> None:

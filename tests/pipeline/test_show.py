@@ -4,7 +4,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pipeline import drawing, show
@@ -131,3 +133,40 @@ def test_a_path_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     params = params_of(tmp_path, "image", every_member())
     with pytest.raises(UserError, match="cannot be written .*name a PNG file with --out"):
         draw_sample(params, "things", "thing-1", tmp_path)
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, world: Path, *arguments: str) -> None:
+    monkeypatch.setattr(show, "load_params", lambda path: tiny_params(world))
+    monkeypatch.setattr(sys, "argv", ["show", "--source", "objects", *arguments])
+    exit_on_user_error(show.main)
+
+
+def test_the_list_has_every_key_of_every_split(prepared_world, monkeypatch, capsys) -> None:
+    shown(monkeypatch, prepared_world, "--list")
+    listed = capsys.readouterr().out.splitlines()
+    assert sorted(listed) == [f"thing-{number:02}" for number in range(24)]
+
+
+def test_without_a_key_some_are_shown(prepared_world, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown(monkeypatch, prepared_world)
+    drawn = capsys.readouterr().out.splitlines()
+    assert len(set(drawn)) == show.SOME
+    assert all(Path(file).parent == Path("runs/show/objects") for file in drawn)
+    assert all(Path(file).is_file() for file in drawn)
+
+
+def test_a_file_for_no_key_is_one_line(prepared_world, monkeypatch) -> None:
+    with pytest.raises(SystemExit, match="error: --out is the picture of one sample: name it"):
+        shown(monkeypatch, prepared_world, "--out", "x.png")
+
+
+def test_masks_of_a_spectrogram_have_a_colour_of_their_own(tmp_path: Path) -> None:
+    params = params_of(tmp_path, "audio", every_member())
+    view = sample_rows(params, "audio", find_sample(params, "things", "thing-1"))[0].views[0].array
+    masks = {"time_mask": (10, 20), "frequency_mask": (0, 0), "roll": 5}
+    axes = Figure().subplots()
+    drawing._draw_spectrogram(axes, replace(view, **masks))
+    shown = axes.images[0].get_array()
+    assert np.flatnonzero(shown.mask.all(axis=0)).tolist() == list(range(15, 35))
+    assert shown.mask.sum() == 20 * 128

@@ -178,6 +178,12 @@ def test_the_evaluation_view_of_a_large_cloud_spreads_over_it() -> None:
     assert np.abs(view - unit_sphere(stored[chosen])).max() < 1e-5
 
 
+def test_the_evaluation_view_takes_the_last_of_equally_far_points() -> None:
+    square = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 1], [-1, 0, 0], [0, 0, -1]], np.float32)
+    view = apply_points(square, WholeParams(), 3)
+    assert np.abs(view - unit_sphere(square[[0, 4, 3]])).max() < 1e-6
+
+
 @pytest.mark.parametrize("points", [np.zeros((9, 3)), np.full((9, 3), 7.5), np.zeros((1, 3))])
 def test_a_cloud_without_extent_stays_finite(points: np.ndarray) -> None:
     view = apply_points(points.astype(np.float32), WholeParams(), 16)

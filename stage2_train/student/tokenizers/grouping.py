@@ -4,7 +4,6 @@ The same groups in two places: `group_points` takes one cloud on the CPU (in a d
 `group_batch` a batch on any device. Both start at point 0 and are pure functions of the cloud.
 """
 
-import fpsample
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.farthest_points import farthest_points
+from pipeline.farthest_points_numpy import farthest_points_of
 
 _CLOUDS_AT_ONCE = 128
 """Bounds the distance matrix on a device: 128 x 512 x 8192 float32 are 2 GB."""
@@ -32,8 +32,7 @@ def group_points(points: np.ndarray, groups: int, group_size: int) -> tuple[np.n
     """
     xyz = np.ascontiguousarray(points[:, :3], dtype=np.float32)
     _check_count(len(xyz), groups, group_size)
-    # fpsample's faster bucket variants ignore the start index; only this one is pinned to point 0.
-    centres = xyz[fpsample.fps_sampling(xyz, groups, start_idx=0)]
+    centres = xyz[farthest_points_of(xyz, groups)]
     # A plain, unbalanced tree: building it is most of the time, and its queries are exact too.
     tree = cKDTree(xyz, leafsize=32, balanced_tree=False, compact_nodes=False)
     nearest = tree.query(centres, group_size)[1].reshape(groups, group_size)
