@@ -18,7 +18,7 @@ from upath import UPath
 from pipeline.errors import UserError
 from pipeline.locations import is_remote
 from pipeline.shards import ROWS, ShardInfo, present, remake_command, split_name
-from pipeline.small_files import open_regular, read_small
+from pipeline.small_files import read_small, regular_descriptor
 from pipeline.tar import TarError, proved_files
 
 TABLES = 1024
@@ -61,13 +61,16 @@ def _table(path: Path, xxh3: str, count: int) -> np.ndarray:
 
 
 def _read(path: Path, spans: Sequence[tuple[int, int]], size: int) -> list[bytes]:
-    with open_regular(path) as file:
-        found = os.fstat(file.fileno()).st_size
+    file = regular_descriptor(path)
+    try:
+        found = os.fstat(file).st_size
         if found != size:
             raise UserError(
                 f"{path}: expected {size} bytes, found {found}; {remake_command(path.parent)}"
             )
-        return [os.pread(file.fileno(), end - start, start) for start, end in spans]
+        return [os.pread(file, end - start, start) for start, end in spans]
+    finally:
+        os.close(file)
 
 
 def _fetched(path: Path, spans: Sequence[tuple[int, int]]) -> list[bytes]:

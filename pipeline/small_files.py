@@ -36,12 +36,17 @@ def open_regular(path: Path) -> BinaryIO:
     """
     if is_remote(path):
         return cast(BinaryIO, path.open("rb"))
+    return os.fdopen(regular_descriptor(path), "rb", buffering=1 << 16)
+
+
+def regular_descriptor(path: Path) -> int:
+    """What `open_regular` opens, as the system's number, of a local file; raises as it does."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
     if kind != stat.S_IFREG:
         os.close(descriptor)
         raise OSError(f"expected a regular file, found {_KINDS.get(kind, 'another thing')}")
-    return os.fdopen(descriptor, "rb", buffering=1 << 16)
+    return descriptor
 
 
 def kind_of(path: Path) -> str:

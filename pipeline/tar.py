@@ -9,6 +9,7 @@ Format: POSIX.1-2017, pax, and the GNU tar manual, "Basic Tar Format".
 
 import io
 from collections.abc import Callable, Iterator
+from struct import Struct
 from typing import BinaryIO, TypeVar
 from zlib import adler32
 
@@ -23,6 +24,8 @@ _FILE, _OLD_FILE, _CONTIGUOUS, _FOLDER = b"0", b"\0", b"7", b"5"
 _PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 _PATH, _SIZE, _SPARSE = b"path", b"size", b"GNU.sparse."
 _CHECKSUM = slice(148, 156)
+_HEADER = Struct("100s24x12s20xc100x6s82xc166x")
+"""Name, size, kind, magic, and the first byte of the name's prefix."""
 Taken = TypeVar("Taken")
 
 
@@ -85,13 +88,13 @@ def proved_files(content: bytes) -> list[tuple[str, bytes]]:
         TarError: as `plain_files`.
     """
     found, start = list[tuple[str, bytes]](), 0
-    while start < len(content):
-        header = content[start : start + BLOCK]
-        if header[156:157] != _FILE or header[257:263] != b"ustar\0" or header[345:346] != b"\0":
+    while start + BLOCK <= len(content):
+        name, size, kind, magic, prefix = _HEADER.unpack_from(content, start)
+        if kind != _FILE or magic != b"ustar\0" or prefix != b"\0":
             return list(plain_files(io.BytesIO(content), len(content)))
-        length = _within(_number(header[124:136]), len(content) - start - BLOCK)
+        length = _within(_number(size), len(content) - start - BLOCK)
         data = content[start + BLOCK : start + BLOCK + length]
-        found.append((_decoded(header[:100].partition(b"\0")[0]), data))
+        found.append((_decoded(name.partition(b"\0")[0]), data))
         start += BLOCK + length + -length % BLOCK
     return found
 

@@ -192,7 +192,8 @@ class ViewMaker:
         Raises:
             UnreadableSample: a part of a clip or recording that the view needs is damaged.
         """
-        return self.views(decoded, key, [view])[0]
+        params = self.params(key, view)
+        return self._view(self.chain.gather(decoded, [params], self.sizes), key, view, params)
 
     def views(self, decoded: Any, key: str, numbers: Iterable[int]) -> list[View]:
         """Several views, for which a long member is decoded once.

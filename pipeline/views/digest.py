@@ -1,6 +1,5 @@
 """64-bit digests: of what was drawn for a view, of the view itself, and of a sample's key."""
 
-import dataclasses
 from hashlib import blake2b
 from typing import Any
 
@@ -14,12 +13,12 @@ def params_digest(key: str, view: int, params: Any) -> int:
     Floats enter as float32, so that the last bit of a logarithm cannot tell two machines apart.
     """
     state = blake2b(f"{key}/{view}/{type(params).__name__}".encode(), digest_size=8)
-    for field in dataclasses.fields(params):
-        value = np.asarray(getattr(params, field.name))
-        assert value.dtype.kind != "O", f"{field.name}: the bytes of an object are its address"
+    for name in params.__dataclass_fields__:
+        value = np.asarray(getattr(params, name))
+        assert value.dtype.kind != "O", f"{name}: the bytes of an object are its address"
         if value.dtype.kind == "f":
             value = value.astype(np.float32)
-        state.update(f"/{field.name}:{value.dtype.str}{value.shape}".encode())
+        state.update(f"/{name}:{value.dtype.str}{value.shape}".encode())
         state.update(np.ascontiguousarray(value).tobytes())
     return int.from_bytes(state.digest(), "little")
 
@@ -28,8 +27,8 @@ def content_digest(view: Any) -> int:
     """xxh3-64 over dtype, shape and bytes of a finished view, an array or a dataclass of them."""
     state = xxhash.xxh3_64()
     parts = [view]
-    if dataclasses.is_dataclass(view):
-        parts = [np.asarray(getattr(view, field.name)) for field in dataclasses.fields(view)]
+    if not isinstance(view, np.ndarray):
+        parts = [np.asarray(getattr(view, name)) for name in view.__dataclass_fields__]
     for array in parts:
         state.update(f"{array.dtype.str}{array.shape}".encode())
         state.update(np.ascontiguousarray(array).data)

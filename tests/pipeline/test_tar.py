@@ -12,7 +12,7 @@ import pytest
 from xxhash import xxh3_128_hexdigest
 
 from pipeline.shards import ShardInfo, read_shard
-from pipeline.tar import BLOCK, TarError, plain_files
+from pipeline.tar import BLOCK, TarError, plain_files, proved_files
 from tests.pipeline.refusals import ODD_PLACES, refused
 
 NAMES = ["a.txt", "folder/b.txt", "ü" * 90, "long/" * 60 + "c.txt", "p" * 90 + "/" + "n" * 60]
@@ -136,3 +136,15 @@ def test_only_what_is_asked_for_is_in_memory(tmp_path: Path) -> None:
         pytest.raises(TarError, match="larger than any sample is"),
     ):
         next(plain_files(file, size))
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+@pytest.mark.parametrize("names", [NAMES, NAMES[:1], NAMES[2:]])
+def test_proved_parts_hold_what_the_whole_tar_holds(names: list[str], form: int) -> None:
+    tar = made(*((entry(name), name.encode() * 99) for name in names), form=form)
+    assert proved_files(tar.rstrip(b"\0") + bytes(BLOCK)) == read(tar)
+
+
+def test_a_proved_part_that_claims_more_than_it_has_is_refused() -> None:
+    with pytest.raises(TarError, match="before the tar's end"):
+        proved_files(raw(b"0", b"abc", size=9999))
