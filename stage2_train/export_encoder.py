@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="FILE.pt2")
     arguments = parser.parse_args()
     with importing():
-        from stage2_train.encoder_program import write_program
         from stage2_train.student import Student
+        from stage2_train.student.encoder_program import write_program
 
     write_program(Student.load(arguments.ckpt), arguments.modality, arguments.out)
     print(f"{arguments.out}: encodes {arguments.modality}")

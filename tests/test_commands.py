@@ -79,7 +79,7 @@ COMMANDS = [
     ),
     Command(
         "stage2_train.export_encoder", "--ckpt student --modality image --out programs/image.pt2",
-        "student/student.json", "programs", "stage2_train.encoder_program.example_inputs",
+        "student/student.json", "programs", "stage2_train.student.encoder_program.example_inputs",
     ),
     Command(
         "stage2_train.publish", "--ckpt student --to org/name --dry-run",

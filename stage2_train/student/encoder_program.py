@@ -1,5 +1,6 @@
 """A student's encoder of one modality, traced by torch.export."""
 
+from copy import copy
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from pipeline.decoding.resample import RATE
 from pipeline.errors import UserError
 from pipeline.unknown_name import unknown_name
 from pipeline.views.audio import BINS, spectrogram_frames
-from stage2_train.student import Student
+from stage2_train.student.model import Student
 
 
 class Encoder(nn.Module):
@@ -19,12 +20,23 @@ class Encoder(nn.Module):
 
     def __init__(self, student: Student, modality: str) -> None:
         super().__init__()
-        self.student, self.modality = student, modality
+        self.student, self.modality = _without_the_rest(student, modality), modality
 
     def forward(self, *parts: Tensor) -> Tensor:
         """Encode a batch; values are not checked here."""
         x = parts[0] if len(parts) == 1 else parts
         return self.student(self.modality, x).embedding.float()
+
+
+def _without_the_rest(student: Student, modality: str) -> Student:
+    """The same student less CLIP's text tower and the other tokenizers: a program keeps all
+    weights of its module, used or not."""
+    trunk = nn.Module()
+    trunk.visual = student.visual
+    own = nn.ModuleDict({modality: student.tokenizers[modality]})
+    part = copy(student)
+    part._modules = {**student._modules, "clip": trunk, "tokenizers": own}
+    return part
 
 
 def write_program(student: Student, modality: str, out: Path) -> None:
