@@ -39,9 +39,7 @@ def main() -> None:
     for file, why in found.failed.items():
         print(f"{file}: {why}", file=sys.stderr)
     cosines = (found.embeddings @ normalize(query[0], dim=0)).tolist()
-    known = [
-        (cosine, file) for cosine, file in zip(cosines, found.files) if file not in found.failed
-    ]
+    known = [pair for pair in zip(cosines, found.files) if pair[1] not in found.failed]
     for cosine, file in sorted(known, key=lambda pair: -pair[0]):
         print(f"{cosine:7.3f}  {file}")
 
