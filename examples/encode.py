@@ -1,22 +1,16 @@
-"""Use a trained student: which of some texts is a sample of any modality closest to?
+"""Embeddings of media files, one of any modality beside the other, and how near they are.
 
-    python examples/encode.py runs/demo/student points cloud.npy "a chair" "a lamp"
-    python examples/encode.py runs/demo/student image chair.jpg "a chair" "a lamp"
+    python examples/encode.py runs/demo/student a.jpg b.wav c.npy d.mp4
 
-Prints each text with its cosine similarity, the nearest first.
+Prints the cosine similarity of every file to every other. A 16-bit grey PNG is a depth map; its
+sensor stands in a JSON beside it: {"baseline": METRES, "fx": PIXELS}.
 """
 
 import argparse
-from pathlib import Path
+import sys
 
-import torch.nn.functional as F
-
-from pipeline.config import ViewsConfig
 from pipeline.errors import exit_on_user_error
-from pipeline.samples import decode_member
-from pipeline.views import EVALUATION, ViewMaker, chain_for
 from stage2_train.student import Student
-from stage2_train.student.inputs import stacked, student_input, tokenizer_input
 
 
 def main() -> None:
@@ -24,34 +18,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("student", help="folder of a trained student")
-    parser.add_argument("modality", help="one that it encodes")
-    parser.add_argument("file", type=Path, help="image, .mp4, .npy cloud [N, 3], or a recording")
-    parser.add_argument("texts", nargs="+", help="what it may show")
+    parser.add_argument("student", help="folder of a trained student, or hf://ORG/NAME")
+    parser.add_argument("files", nargs="+", help="images, clips, clouds, depth maps, sounds")
     arguments = parser.parse_args()
-    for text, similarity in ranked(
-        arguments.student, arguments.modality, arguments.file, arguments.texts
-    ):
-        print(f"{similarity:7.3f}  {text}")
 
-
-def ranked(folder: str, modality: str, file: Path, texts: list[str]) -> list[tuple[str, float]]:
-    """Texts with their similarities to the file's content, the nearest first."""
-    student = Student.load(folder)
-    config = student.config
-    sizes = ViewsConfig(
-        image_size=student.openclip.image_size,
-        video_frames=config.video.frames,
-        audio_seconds=config.audio.seconds,
-    )
-    maker = ViewMaker(chain_for(modality, modality), 0, sizes)
-    # A sample's member is named after its modality, with the file's own ending.
-    sample = {f"{modality}{file.suffix}": file.read_bytes()}
-    view = maker(decode_member(sample, modality), file.stem, EVALUATION).array
-    batch = tokenizer_input(stacked([student_input(modality, view, config)]))
-    embedding = F.normalize(student.encode(modality, batch), dim=-1)
-    similarities = (embedding @ F.normalize(student.encode_text(texts), dim=-1).T)[0].tolist()
-    return sorted(zip(texts, similarities), key=lambda pair: -pair[1])
+    found = Student.load(arguments.student).encode_files(arguments.files, normalise=True)
+    for file, why in found.failed.items():
+        print(f"{file}: {why}", file=sys.stderr)
+    for file, modality, row in zip(found.files, found.modalities, found.embeddings):
+        similarities = (found.embeddings @ row).tolist()
+        print(*(f"{value:7.3f}" for value in similarities), f"  {modality or 'failed'} {file}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.commands import extract_command, zeroshot_command
 from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.locations import path_or_url
@@ -59,7 +60,7 @@ def _cell(text: str) -> str:
 def _scores(ckpt: Path) -> Iterator[tuple[str, ...]]:
     """Of this very student; what lies there of another is passed over."""
     yield "benchmark", "samples", "classes", "chance (%)", "student (%)", "teacher (%)"
-    folder, mend = ckpt.parent / "zeroshot", f"run: python -m eval.zeroshot --ckpt {ckpt}"
+    folder, mend = ckpt.parent / "zeroshot", f"run: {zeroshot_command(ckpt)}"
     try:
         metrics = read_json(folder / "metrics.json", dict[str, dict[str, float]], mend)
         students = read_json(folder / "students.json", dict[str, str], mend)
@@ -103,7 +104,7 @@ def _teachers(params: Params) -> Iterator[tuple[str, ...]]:
         licence = sha256 = _UNKNOWN
         try:
             store = store_path(params.cache, pair.teacher, pair.source, "train")
-            notes = Provenance.read(store, "python -m stage1_extract").notes
+            notes = Provenance.read(store, extract_command(pair.teacher, pair.source)).notes
             licence = str(notes.get("licence", _UNKNOWN))
             sha256 = str(notes.get("weights_sha256", _UNKNOWN))
         except UserError:

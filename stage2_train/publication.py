@@ -3,10 +3,13 @@
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import HfApi
 
+from pipeline.commands import params_file
+from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.unpickling import first_line
 from stage2_train.student import Student
@@ -23,16 +26,19 @@ def check_address(repository: str) -> None:
         raise UserError(f"--to {repository}: expected ORG/NAME, a repository on the hub")
 
 
-def staged(ckpt: Path, repository: str) -> Path:
+def staged(params: Params, ckpt: Path, repository: str) -> Path:
     """Load a student, and so prove it, and save what is published of it beside its folder.
 
-    A CLIP that a tag names is named by the tag alone: anyone can download it.
+    A CLIP that a tag names is named by the tag alone: anyone can download it. Views that an older
+    folder does not say are those of the params.
 
     Raises:
-        UserError: it does not load, or holds a file that could hold code.
+        UserError: it does not load, was trained with other params, or holds a file that could hold
+            code.
     """
     student = Student.load(ckpt)
-    student.config = by_tag(student.config)
+    _check_trained_with(params, student, ckpt)
+    student.config, student.views = by_tag(student.config), student.views or params.views
     folder = ckpt.parent / "published" / repository
     if (folder / CARD).exists():
         shutil.rmtree(folder)
@@ -44,6 +50,15 @@ def staged(ckpt: Path, repository: str) -> Path:
                 "student.weights a tag, hf://ORG/REPO/FILE or a .safetensors file, and train again"
             )
     return folder
+
+
+def _check_trained_with(params: Params, student: Student, ckpt: Path) -> None:
+    theirs = params.student
+    if replace(student.config, arch=theirs.arch, weights=theirs.weights) != theirs:
+        raise UserError(
+            f"{ckpt}: its config is not the `student` of {params_file()}; name the params file "
+            "that it was trained with by --params"
+        )
 
 
 def upload(folder: Path, repository: str) -> str:

@@ -34,7 +34,7 @@ def main() -> None:
         from stage2_train.publication import check_address, staged, upload
 
     check_address(arguments.to)
-    folder = staged(arguments.ckpt, arguments.to)
+    folder = staged(params, arguments.ckpt, arguments.to)
     card = model_card(params, arguments.ckpt, folder, arguments.to)
     (folder / "README.md").write_text(card)
     if arguments.dry_run:

@@ -78,6 +78,10 @@ COMMANDS = [
         "stage2_train.__main__", "", INDEX, "runs", "stage2_train.training.update.Update._backward"
     ),
     Command(
+        "stage2_train.export_encoder", "--ckpt student --modality image --out programs/image.pt2",
+        "student/student.json", "programs", "stage2_train.student.encoder_program.example_inputs",
+    ),
+    Command(
         "stage2_train.publish", "--ckpt student --to org/name --dry-run",
         "student/student.json", "published", "stage2_train.model_card.model_card",
     ),

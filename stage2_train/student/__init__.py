@@ -8,6 +8,11 @@ A batch's way through it, module by module:
     moe_lora          the experts that open it to other modalities
     model             `Student`: tokenizers, blocks and CLIP's joint space together
     projectors        heads from its features to each teacher's; needed while training only
+Before and after it:
+    files             media files -> embeddings
+    hub               a student's folder by its address
+    carried_clip      the frozen CLIP that a folder brings along
+    encoder_program   one modality's encoder for torch.export
 Around it:
     initialise        first weights from an explicit generator
     trunk_precision   the frozen trunk as autocast would see it

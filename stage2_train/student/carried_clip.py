@@ -5,16 +5,13 @@ in the CLIP's identity, the sha256 of its weights. Local files are copied into `
 """
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.atomic import replacing
 from pipeline.config.student import StudentConfig
 from pipeline.errors import UserError
 from pipeline.openclip import DIR_CONFIG, LOCAL_DIR, OpenClip, local_dir
 from pipeline.openclip.files import WeightsSpec
-from pipeline.small_files import open_regular
 from pipeline.weights import HUB_SCHEME
 
 CLIP = "clip"
@@ -23,24 +20,23 @@ _CARRIED = re.compile(rf"{CLIP}/([\w-][\w.-]*)")
 """How student.json names a weights file there; nothing else leads out of the folder."""
 
 
-def carry(config: StudentConfig, openclip: OpenClip, folder: Path) -> StudentConfig:
-    """Copy what no address names into the folder, and name the CLIP as seen from there.
+def carry(config: StudentConfig, openclip: OpenClip) -> tuple[StudentConfig, dict[str, Path]]:
+    """The config as a student's folder names its CLIP, and the files to copy there.
 
-    Raises:
-        OSError: a file cannot be read or written.
+    Returns:
+        The config; and for each file that no address names its name in the folder and its source.
     """
     if local_dir(openclip.arch) is not None:
-        for file in openclip.files:
-            _copy(file, folder / CLIP / file.name)
-        return replace(config, arch=f"{LOCAL_DIR}{CLIP}", weights=None)
+        inside = replace(config, arch=f"{LOCAL_DIR}{CLIP}", weights=None)
+        return inside, {f"{CLIP}/{file.name}": file for file in openclip.files}
     tag, file_name = _local_file(openclip.arch, config.weights)
     if file_name is None:
-        return config
+        return config, {}
     settings = openclip.weights.with_name(DIR_CONFIG)
-    for file in [openclip.weights, *([settings] if tag is None and settings.exists() else [])]:
-        _copy(file, folder / CLIP / file.name)
-    inside = f"{CLIP}/{openclip.weights.name}"
-    return replace(config, weights=f"{tag}={inside}" if tag else inside)
+    files = [openclip.weights, *([settings] if tag is None and settings.exists() else [])]
+    inside_name = f"{CLIP}/{openclip.weights.name}"
+    weights = f"{tag}={inside_name}" if tag else inside_name
+    return replace(config, weights=weights), {f"{CLIP}/{file.name}": file for file in files}
 
 
 def placed(config: StudentConfig, folder: Path, card: Path) -> StudentConfig:
@@ -77,12 +73,6 @@ def _local_file(arch: str, weights: str | None) -> tuple[str | None, str | None]
     spec = WeightsSpec.parse(arch, weights)
     local = spec.file is not None and not spec.file.startswith(HUB_SCHEME)
     return spec.tag, spec.file if local else None
-
-
-def _copy(source: Path, target: Path) -> None:
-    if not (target.exists() and target.samefile(source)):
-        with open_regular(source) as original, replacing(target) as copy:
-            shutil.copyfileobj(original, copy)
 
 
 def _leads_out(card: Path, field: str, found: str, expected: str) -> UserError:

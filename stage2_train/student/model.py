@@ -7,7 +7,7 @@ Use after training:
     labels = student.encode_text(["a chair", "a lamp"])  # [2, embed_dim]
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -191,7 +191,7 @@ class Student(nn.Module):
 
     def encode_files(
         self,
-        files: str | Path | Sequence[str | Path],
+        files: str | Path | Iterable[str | Path],
         *,
         modality: str | None = None,
         depth: DepthSensor | None = None,

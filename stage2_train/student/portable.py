@@ -8,7 +8,9 @@ clip/                   that CLIP's own files, where no tag or hub address names
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from pipeline.config.student import LARGEST, StudentConfig
 from pipeline.errors import UserError
 from pipeline.identity import differences
 from pipeline.openclip import OpenClip
-from pipeline.small_files import read_json
+from pipeline.small_files import open_regular, read_json
 from pipeline.weights import load_checkpoint, refuse_non_finite
 from stage2_train.student.carried_clip import CLIP, carry, placed
 from stage2_train.student.projectors import FeatureProjectors
@@ -65,23 +67,32 @@ def write(
     openclip: OpenClip,
     projectors: FeatureProjectors | None,
 ) -> None:
-    """Write the CLIP's files, then tensors and json, or where one cannot be written neither."""
+    """Write all files, or where one cannot be written none."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in trainable.items()}
     if projectors is not None:
         heads = projectors.heads.state_dict()
         tensors |= {_PROJECTORS + name: tensor.contiguous() for name, tensor in heads.items()}
+    placed_config, carried = carry(config, openclip)
     card = StudentCard(
         format=FORMAT,
-        config=carry(config, openclip, folder),
+        config=placed_config,
         views=views,
         clip=openclip.identity,
         teachers={} if projectors is None else projectors.dims,
     )
-    with replacing(folder / TENSORS) as tensor_file, replacing(folder / CARD) as card_file:
-        with naming(folder / TENSORS):
-            tensor_file.write(save(tensors))
-            tensor_file.flush()
-        card_file.write(encoded(card))
+    with ExitStack() as files:  # each takes its place when all are written
+        for name, source in carried.items():
+            with open_regular(source) as original:
+                _fill_file(files, folder / name, iter(partial(original.read, 1 << 20), b""))
+        _fill_file(files, folder / TENSORS, map(save, [tensors]))  # an error has its name
+        _fill_file(files, folder / CARD, [encoded(card)])
+
+
+def _fill_file(files: ExitStack, path: Path, content: Iterable[bytes]) -> None:
+    file = files.enter_context(replacing(path))
+    with naming(path):
+        file.writelines(content)
+        file.flush()
 
 
 def encoded(card: StudentCard) -> bytes:

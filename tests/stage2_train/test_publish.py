@@ -155,3 +155,29 @@ def test_a_wrong_address_is_refused_before_any_work(folder, monkeypatch, to: str
     with pytest.raises(UserError, match="expected ORG/NAME"):
         run(monkeypatch, "--to", to)
     assert not Path("published").exists()
+
+
+def test_other_params_than_its_own_are_refused(folder, monkeypatch) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["student"]["rank"] = 2
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(UserError, match=r"student: its config is not the `student` of params.yaml"):
+        run(monkeypatch, "--to", "org/name", "--dry-run")
+
+
+def test_a_file_that_could_hold_code_is_not_published(
+    folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stage2_train.publication.PUBLISHED", ("student.*", "clip/*.json"))
+    with pytest.raises(UserError, match=r"model.safetensors: expected tensors as .safetensors"):
+        run(monkeypatch, "--to", "org/name", "--dry-run")
+
+
+def test_an_older_folder_is_published_with_the_views_of_its_params(folder, monkeypatch) -> None:
+    card = json.loads(Path("student/student.json").read_text())
+    del card["views"]
+    Path("student/student.json").write_text(json.dumps(card))
+    run(monkeypatch, "--to", "org/name", "--dry-run")
+    published = Student.load("published/org/name")
+    assert published.views is not None
+    assert published.views.points == 64

@@ -12,5 +12,6 @@ def class_token(visual: VisionTransformer) -> Tensor:
 
 def first_block_input(visual: VisionTransformer, first: Tensor, tokens: Tensor) -> Tensor:
     """Class token `first` [width] before `tokens` [B, N, width], through the trunk's `ln_pre`."""
-    first = first.to(tokens.dtype).expand(len(tokens), 1, -1)
+    # shape[0], not len(): torch.export takes a length for a constant
+    first = first.to(tokens.dtype).expand(tokens.shape[0], 1, -1)
     return visual.ln_pre(torch.cat((first, tokens), dim=1))

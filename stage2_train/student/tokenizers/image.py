@@ -32,7 +32,7 @@ class ImageTokenizer(nn.Module):
         """
         patches = self.patches(visual, x)
         # In open_clip's order of operations, so that any precision rounds as CLIP's own does.
-        first = visual.class_embedding.to(patches.dtype).expand(len(x), 1, -1)
+        first = visual.class_embedding.to(patches.dtype).expand(x.shape[0], 1, -1)
         tokens = torch.cat((first, patches), dim=1)
         return visual.ln_pre(tokens + visual.positional_embedding.to(patches.dtype))
 

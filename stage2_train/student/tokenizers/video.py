@@ -53,4 +53,4 @@ class VideoTokenizer(nn.Module):
         earlier, later = frames.unbind(1)
         patches = visual.conv1((earlier + later) / 2)
         patches = patches + F.conv2d(later - earlier, self.motion, stride=visual.conv1.stride)
-        return patches.flatten(2).transpose(1, 2).unflatten(0, (len(x), -1))
+        return patches.flatten(2).transpose(1, 2).unflatten(0, (x.shape[0], -1))

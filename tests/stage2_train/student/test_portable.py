@@ -15,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.openclip import DIR_CONFIG, DIR_WEIGHTS, load_openclip
 from stage2_train.student import Student
 from stage2_train.student.portable import read_card
+from tests.pipeline.made_store import tree
 from tests.stage2_train.student.conftest import CONFIG, VIEWS
 from tests.stage2_train.student.made_batches import images
 from tests.stage2_train.student.test_student import edit_json, train_a_little
@@ -111,3 +112,17 @@ def test_an_older_folder_still_loads_where_it_was_written(
     assert torch.equal(loaded.encode("image", images()), student.encode("image", images()))
     with pytest.raises(UserError, match="layout version 2 names files of the machine"):
         read_card(tmp_path / "student", own=False)
+
+
+def test_a_clip_that_cannot_be_copied_leaves_the_former_student_whole(
+    student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student.save(tmp_path / "student")
+    before = tree(tmp_path / "student")
+    gone = make_clip(tmp_path / "gone")
+    other = Student(load_openclip(f"local-dir:{gone}"), CONFIG, seed=5)
+    assert other.openclip.identity
+    (gone / DIR_CONFIG).unlink()
+    with pytest.raises(FileNotFoundError):
+        other.save(tmp_path / "student")
+    assert tree(tmp_path / "student") == before

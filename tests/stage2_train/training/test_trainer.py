@@ -18,6 +18,7 @@ from stage2_train.training import trainer as trainer_module
 from stage2_train.training.schedule import learning_rate
 from stage2_train.training.step import StepObjective
 from stage2_train.training.trainer import STUDENT, Trainer
+from tests.pipeline.made_store import tree
 from tests.stage2_train.training import trainings
 from tests.stage2_train.training.rank_processes import on_ranks
 from tests.stage2_train.training.trainings import logged, params_of, run
@@ -133,12 +134,11 @@ def test_a_full_disk_leaves_the_former_student_as_it_was(
 
     params = params_of(world)
     assert Trainer(params).run()
-    before = {path.name: path.read_bytes() for path in (world / "runs" / STUDENT).iterdir()}
+    before = tree(world / "runs" / STUDENT)
     monkeypatch.setattr(portable, "save", full)
     with pytest.raises(UserError, match=r"student\.safetensors: No space left.* is kept as"):
         Trainer(params).run()
-    after = {path.name: path.read_bytes() for path in (world / "runs" / STUDENT).iterdir()}
-    assert after == before
+    assert tree(world / "runs" / STUDENT) == before
 
 
 @pytest.mark.parametrize("cursors", [{}, {"objects": {"passes": 0, "position": 7}}])
