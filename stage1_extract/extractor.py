@@ -12,6 +12,7 @@ from pipeline.config.data import Model
 from pipeline.store import Provenance
 from stage1_extract.configured_teacher import teacher_of
 from stage1_extract.extraction import Extraction, extract_tars
+from stage1_extract.fit import check_fit
 from stage1_extract.recompute import spot_check
 from stage1_extract.shared_views import view_workers
 from stage1_extract.tar_task import TarDone, TarTask
@@ -62,9 +63,15 @@ class Extractor:
         self._workers.close()
 
     def extraction(self, name: str) -> Extraction:
-        """The extraction of that name under `extract`, with its teacher."""
+        """The extraction of that name under `extract`, with its teacher.
+
+        Raises:
+            UserError: the source is not prepared, or the teacher does not load or take its views.
+        """
         if name not in self._extractions:
-            self._extractions[name] = Extraction(self._params, name, self._teacher(name))
+            extraction = Extraction(self._params, name, self._teacher(name))
+            check_fit(extraction.forward, self._params.views)
+            self._extractions[name] = extraction
         return self._extractions[name]
 
     def _teacher(self, name: str) -> Teacher:

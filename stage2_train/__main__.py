@@ -5,10 +5,10 @@
     python -m stage2_train --summary                print the trainable parameters and stop
     torchrun --nproc-per-node N -m stage2_train     on N devices; the same data order and losses
 
-Writes <train.out>/: checkpoints/ while it trains, log.jsonl, curves.json and tensorboard/, and at
-the end student/, the portable student. Running it again resumes from the latest checkpoint of the
-same recipe, on any number of devices; SIGTERM and Ctrl-C save one first. Another recipe's log and
-checkpoints there are kept. `--summary` needs neither data nor weights.
+Writes <train.out>/: checkpoints/ while it trains, log.jsonl, curves.json, curves.png and
+tensorboard/, and at the end student/, the portable student. Running it again resumes from the
+latest checkpoint of the same recipe, on any number of devices; SIGTERM and Ctrl-C save one first.
+Another recipe's log and checkpoints there are kept. `--summary` needs neither data nor weights.
 """
 
 import argparse

@@ -108,6 +108,27 @@ def test_a_changed_training_weight_trains_and_scores_again_only(project: Path) -
     assert ran(run(project, "dvc", "repro")) == {"train", "zeroshot"}
 
 
+def test_a_new_converter_and_source_prepare_alone(project: Path) -> None:
+    """Training runs again: it may name the source. No other data is prepared or extracted anew."""
+    datasets = project / "pipeline" / "datasets"
+    shutil.copy(datasets / "pack_renders.py", datasets / "pack_new.py")
+    assert "prepare@" not in run(project, "dvc", "status")
+    before = (project / "params.yaml").read_text()
+    params = YAML().load(before)
+    params["sources"]["new"] = {**params["sources"]["renders"], "converter": "pack_new"}
+    YAML().dump(params, project / "params.yaml")
+    waiting = ran(run(project, "dvc", "repro", "--dry"))
+    (project / "params.yaml").write_text(before)
+    assert waiting == {"prepare@new", "train", "zeroshot"}
+
+
+def test_plots_show_pictures_without_a_network(project: Path) -> None:
+    run(project, "dvc", "plots", "show", "-o", "plots")
+    pictures = {file.name for file in (project / "plots").rglob("*.png")}
+    assert any(name.endswith("curves.png") for name in pictures)
+    assert any(name.endswith("points.png") for name in pictures)
+
+
 def test_a_changed_teacher_is_extracted_again_alone(project: Path) -> None:
     card = project / "demo/nano/ulip/arch.json"
     card.write_text(card.read_text() + "\n")

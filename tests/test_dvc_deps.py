@@ -27,6 +27,12 @@ NO_NUMBER = {
 PACKAGE_LINES = {f"{package}/__init__.py" for package in PACKAGES}
 """A docstring each."""
 
+CONVERTERS = sorted(
+    file.stem
+    for file in (ROOT / "pipeline" / "datasets").glob("*.py")
+    if "\ndef read(" in file.read_text()
+)
+
 
 def stages() -> dict[str, dict]:
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -80,6 +86,16 @@ def test_a_stage_depends_on_all_code_that_it_runs(stage: str) -> None:
     files = set().union(*(closure(file) for start in starts if (file := file_of(start))))
     names = {file.relative_to(ROOT).as_posix() for file in files if not covered(file, deps)}
     assert names - PACKAGE_LINES <= NO_NUMBER
+
+
+@pytest.mark.parametrize("converter", CONVERTERS)
+def test_a_preparation_depends_on_its_converter_and_what_that_shares(converter: str) -> None:
+    named = stages()["prepare"]["deps"]
+    deps = [dep.replace("${item.converter}", converter) for dep in named]
+    files = closure(ROOT / "pipeline" / "datasets" / f"{converter}.py")
+    names = {file.relative_to(ROOT).as_posix() for file in files if not covered(file, deps)}
+    assert names - PACKAGE_LINES <= NO_NUMBER
+    assert "pipeline/datasets" not in named  # else a new converter would prepare all data anew
 
 
 @pytest.mark.parametrize("stage", ENTRY)

@@ -1,7 +1,7 @@
 """The frozen teachers, by name.
 
 A teacher is one module of this package with `CARDS` (what it offers) and
-`load(arch, weights, device) -> Teacher`, and one line in `REGISTRY`; see docs/add_a_teacher.md.
+`load(arch, weights, device) -> Teacher`, and one line in `REGISTRY`; see docs/your_teacher.md.
 """
 
 from importlib import import_module

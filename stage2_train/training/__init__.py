@@ -11,7 +11,7 @@ One step, from mini-batches to new weights:
 What comes of it:
     checkpoint      to go on from, whole or not at all
     probe           retrieval on a fixed batch
-    logbook         log.jsonl, curves.json and tensorboard
+    logbook         log.jsonl, curves.json, curves.png and tensorboard
     console         the line in the terminal
 The processes:
     ranks           this process among the others, and what they exchange

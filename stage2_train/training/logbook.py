@@ -10,11 +10,12 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from pipeline.atomic import naming, write_atomically
+from pipeline.atomic import naming, replacing, write_atomically
 from stage2_train.training.console import ConsoleLine
+from stage2_train.training.curves import draw_curves
 
 CURVE_POINTS = 200
-LOG, CURVES, TENSORBOARD = "log.jsonl", "curves.json", "tensorboard"
+LOG, CURVES, PICTURE, TENSORBOARD = "log.jsonl", "curves.json", "curves.png", "tensorboard"
 
 
 class Logbook:
@@ -75,12 +76,14 @@ class Logbook:
         self._console.step(number, values)
 
     def write_curves(self) -> None:
-        """Thin the log out to `curves.json`, which `dvc plots` draws."""
+        """Thin the log out to `curves.json`, which `dvc plots` draws, and draw `curves.png`."""
         records = [json.loads(line) for line in _lines(self._out / LOG)]
         records = [record for record in records if "loss" in record]
         stride = max(1, len(records) // CURVE_POINTS)
         curves = json.dumps(records[::stride], indent=0) + "\n"
         write_atomically(self._out / CURVES, curves.encode())
+        with replacing(self._out / PICTURE) as file:
+            draw_curves(records[::stride], file)
 
     def _keep_until(self, step: int) -> None:
         """Drop the lines after the checkpoint that a resumed run starts from."""

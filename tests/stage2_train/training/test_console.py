@@ -1,13 +1,16 @@
 """What a training says of itself."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from pipeline import progress
 from stage2_train.training import console
-from stage2_train.training.logbook import CURVES, LOG, Logbook
+from stage2_train.training.curves import draw_curves
+from stage2_train.training.logbook import CURVES, LOG, PICTURE, Logbook
 
 VALUES = {
     "loss": 3.5, "text_binding/objects": 2.0, "text_binding/renders": 1.0, "anchor/clip": 0.5,
@@ -40,9 +43,27 @@ def test_log_and_curves_are_not_written_through_links_of_dvc(tmp_path: Path) -> 
     with Logbook(tmp_path, "ours", 1, 10) as log:
         log.step(2, {"loss": 2.0}, samples=8, waited=0.0)
         log.write_curves()
+    assert (tmp_path / PICTURE).read_bytes().startswith(b"\x89PNG")
     for name in (LOG, CURVES):
         assert '"step": 2' in (tmp_path / name).read_text()
         assert (tmp_path / f"cached-{name}").read_text() == '{"step": 1, "recipe": "ours"}\n'
+
+
+def test_the_picture_has_a_panel_for_the_loss_and_each_part_that_there_is(monkeypatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, format: drawn.append(figure))
+    records = [{"step": step, **VALUES} for step in (1, 2)] + [{"step": 3, "loss": 1.0}]
+    draw_curves(records, BytesIO())
+    panels = [axes for axes in drawn[0].axes if axes.axison]
+    assert [axes.get_title() for axes in panels] == ["loss", "text_binding", "anchor"]
+    assert len(panels[0].lines[0].get_xdata()) == 3
+    assert [line.get_label() for line in panels[1].lines] == ["objects", "renders"]
+
+
+def test_without_a_finished_step_the_picture_is_empty() -> None:
+    file = BytesIO()
+    draw_curves([], file)
+    assert file.getvalue().startswith(b"\x89PNG")
 
 
 def test_a_log_that_a_kill_cut_short_is_taken_up(tmp_path: Path) -> None:
