@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from pipeline.atomic import replacing, write_atomically
@@ -17,6 +17,8 @@ from matplotlib import pyplot as plt  # noqa: E402
 
 LONGEST = 40
 """Characters of a class name in a plot."""
+MOST_NAMED = 120
+"""Classes that a plot has room for the names of; one of ImageNet's thousand would take 5 GB."""
 
 
 def write_predictions(path: Path, classes: list[str], labels: Tensor, predictions: Tensor) -> None:
@@ -27,10 +29,9 @@ def write_predictions(path: Path, classes: list[str], labels: Tensor, prediction
 
 
 def write_per_class(
-    path: Path, classes: list[str], labels: Tensor, columns: dict[str, Tensor]
+    path: Path, classes: list[str], counts: list[int], columns: dict[str, Tensor]
 ) -> None:
-    """One line a class: samples, and each model's top-1 within the class."""
-    counts = labels.bincount(minlength=len(classes)).tolist()
+    """One line a class: samples, and each model's score within the class."""
     scores = zip(*(column.tolist() for column in columns.values()))
     rows = (
         [name, count, *(f"{score:.3f}" for score in each)]
@@ -44,14 +45,16 @@ def plot_confusion(
     path: Path, classes: list[str], labels: Tensor, predictions: Tensor, title: str
 ) -> None:
     """Row-normalised confusion matrix as a PNG."""
-    names = [_shortened(name) for name in classes]
-    side = 3 + 0.35 * len(classes)
+    named = len(classes) <= MOST_NAMED
+    names = [_shortened(name) for name in classes] if named else []
+    side = 3 + 0.35 * len(classes) if named else 12.0
     figure, axes = plt.subplots(figsize=(side, side))
-    ConfusionMatrixDisplay.from_predictions(
-        labels.numpy(), predictions.numpy(), labels=range(len(classes)), display_labels=names,
-        normalize="true", include_values=False, xticks_rotation="vertical", cmap="Blues",
-        im_kw={"vmin": 0, "vmax": 1}, colorbar=False, ax=axes,
-    )  # fmt: skip
+    every = range(len(classes))
+    matrix = confusion_matrix(labels.numpy(), predictions.numpy(), labels=every, normalize="true")
+    axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="Predicted label", ylabel="True label")
+    axes.set_xticks(every if named else [], names, rotation="vertical")
+    axes.set_yticks(every if named else [], names)
     figure.colorbar(axes.images[0], cax=axes.inset_axes((1.02, 0, 0.04, 1)))
     axes.set_title(title)
     with replacing(path) as file:  # as large as the title and the longest name ask for

@@ -87,7 +87,7 @@ COMMANDS = [
     ),
     Command(
         "eval.zeroshot", "--ckpt student",
-        "student/student.json", "zeroshot", "eval.benchmark_scores.encode_views",
+        "student/student.json", "zeroshot", "eval.encode._features",
     ),
     Command(
         "eval.export", "--ckpt student --files pack/*.zip picture.png --out exported/all.npz",

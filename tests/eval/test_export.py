@@ -77,12 +77,12 @@ def test_a_source_is_exported_with_its_labels(folder, cached_world, monkeypatch)
     found = exported(monkeypatch, "--source", "objects", "--split", "test")
     assert len(found.key) == 8
     assert {"ball", "stick"} >= set(found.label) - {""}
-    from eval.benchmark_scores import _student_features
-    from eval.encode import encode_views, labelled_views
+    from eval.encode import encode_split, evaluation_views
+    from eval.models import student_model
 
-    data = labelled_views(tiny_params(cached_world), "objects", "test")
-    student = Student.load("student")
-    scored = encode_views(data.views, lambda views: _student_features(student, "points", views))
+    params = tiny_params(cached_world)
+    model = student_model(Student.load("student"), evaluation_views(params, "objects"))
+    (scored,) = encode_split(params, "objects", "test", [model]).features
     labelled = [row for row, label in enumerate(found.label) if label]
     np.testing.assert_allclose(found.vectors[labelled], scored.numpy(), rtol=1e-5, atol=1e-6)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from eval.benchmark_scores import _student_features
-from eval.encode import encode_views
+from eval.models import student_model
 from pipeline.decoding.depth import DepthSensor
 from pipeline.errors import UserError
 from pipeline.samples import decode_member
@@ -44,8 +43,8 @@ def test_every_modality_is_encoded_as_eval_does_bit_for_bit(five: Student, folde
     for modality, row in zip(MEMBER_OF, found.embeddings):
         maker = ViewMaker(chain_for(modality, modality), 7, VIEWS)
         view = maker(decode_member(every_member(), modality), "key", EVALUATION).array
-        scored = encode_views([view], lambda views: _student_features(five, modality, views))  # noqa: B023
-        assert torch.equal(row, scored[0])
+        model = student_model(five, maker)
+        assert torch.equal(row, model.encode([model.handed_on(view)])[0])
 
 
 def test_rows_keep_the_order_of_the_files(five: Student, folder: Path, monkeypatch) -> None:
