@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from demo.cameras import CAMERAS
-from pipeline.datasets.pack import PackZip, records
+from pipeline.datasets.reading.pack import PackZip, records
 from pipeline.prompts import MODELNET40_64, PHOTO
 
 TEMPLATES = MODELNET40_64 + PHOTO

@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, known_split, noted
-from pipeline.datasets.labels import described
-from pipeline.datasets.media import SOUNDS, sound
-from pipeline.datasets.tables import read_lines, read_table
-from pipeline.datasets.youtube import ClipFiles, clip_key, clip_name, second, ten_seconds
+from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.media import SOUNDS, sound
+from pipeline.datasets.reading.tables import read_lines, read_table
+from pipeline.datasets.reading.youtube import ClipFiles, clip_key, clip_name, second, ten_seconds
 from pipeline.errors import UserError
 
 LICENCE = "MIT (the captions); the clips are their uploaders'"

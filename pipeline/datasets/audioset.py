@@ -7,9 +7,9 @@
     .../<clip>.wav|flac|m4a|mp3|ogg|opus|webm|mp4
 
 From research.google.com/audioset. The clips are no part of it: each is cut to its ten seconds by
-whoever downloads it, under a name of `pipeline.datasets.youtube`, anywhere in the folder; a whole
-video in its place is rejected. `train` is both training tables, or the one that is there. Of a clip
-with pictures the middle frame is kept beside its sound, for teachers of images.
+whoever downloads it, under a name of `pipeline.datasets.reading.youtube`, anywhere in the folder; a
+whole video in its place is rejected. `train` is both training tables, or the one that is there. Of
+a clip with pictures the middle frame is kept beside its sound, for teachers of images.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, known_split, noted
-from pipeline.datasets.labels import Labels, described
-from pipeline.datasets.media import SOUNDS, sound
-from pipeline.datasets.tables import read_table
-from pipeline.datasets.youtube import ClipFiles, clip_key, second, ten_seconds
+from pipeline.datasets.reading.labels import Labels, described
+from pipeline.datasets.reading.media import SOUNDS, sound
+from pipeline.datasets.reading.tables import read_table
+from pipeline.datasets.reading.youtube import ClipFiles, clip_key, second, ten_seconds
 from pipeline.errors import UserError
 
 LICENCE = "CC BY 4.0 (the labels); the clips are their uploaders'"

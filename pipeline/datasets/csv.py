@@ -15,12 +15,11 @@ from typing import Any
 
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem, key_of
-from pipeline.datasets.image_folder import LICENCE, words
-from pipeline.datasets.labels import described
-from pipeline.datasets.own_media import read_media
-from pipeline.datasets.settings import settings_of
-from pipeline.datasets.splits import HELD_OUT, drawn_split, require_split
-from pipeline.datasets.tables import read_lines, read_table
+from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.own_media import LICENCE, read_media, words
+from pipeline.datasets.reading.settings import settings_of
+from pipeline.datasets.reading.splits import HELD_OUT, drawn_split, require_split
+from pipeline.datasets.reading.tables import read_lines, read_table
 from pipeline.errors import UserError
 
 

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.folders import list_files
-from pipeline.datasets.labels import described
-from pipeline.datasets.media import sound
-from pipeline.datasets.tables import read_table
+from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.media import sound
+from pipeline.datasets.reading.tables import read_table
 from pipeline.errors import UserError
 
 LICENCE = "CC BY-NC 3.0 (ESC-50; ESC-10 in it CC BY 3.0)"

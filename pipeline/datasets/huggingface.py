@@ -18,13 +18,12 @@ from typing import Any
 
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem, key_of, noted
-from pipeline.datasets.arrow import Rows, open_rows
-from pipeline.datasets.folders import list_files
-from pipeline.datasets.image_folder import LICENCE, words
-from pipeline.datasets.labels import Labels, described
-from pipeline.datasets.own_media import SUFFIXES, media
-from pipeline.datasets.settings import settings_of
-from pipeline.datasets.splits import HELD_OUT, NAMES, drawn_split, require_split
+from pipeline.datasets.reading.arrow import Rows, open_rows
+from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.labels import Labels, described
+from pipeline.datasets.reading.own_media import LICENCE, SUFFIXES, media, words
+from pipeline.datasets.reading.settings import settings_of
+from pipeline.datasets.reading.splits import HELD_OUT, NAMES, drawn_split, require_split
 from pipeline.errors import UnreadableSample, UserError
 from pipeline.unknown_name import unknown_name
 

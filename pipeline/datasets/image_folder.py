@@ -12,14 +12,12 @@ from pathlib import Path
 
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem, key_of, noted
-from pipeline.datasets.folders import list_files, subfolders
-from pipeline.datasets.labels import described
-from pipeline.datasets.own_media import SUFFIXES, read_media
-from pipeline.datasets.settings import settings_of
-from pipeline.datasets.splits import HELD_OUT, drawn_split, require_split, split_folders
+from pipeline.datasets.reading.folders import list_files, subfolders
+from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.own_media import LICENCE, SUFFIXES, read_media, words
+from pipeline.datasets.reading.settings import settings_of
+from pipeline.datasets.reading.splits import HELD_OUT, drawn_split, require_split, split_folders
 from pipeline.errors import UserError
-
-LICENCE = "your own data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +54,6 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     loose = [place.name for place in places if len(place.parts) == 1]
     notes = (*listing.notes, *noted("pictures are in no class folder and left out", loose))
     return RawDataset(items, classes, ("image",), LICENCE, class_words=words(classes), notes=notes)
-
-
-def words(classes: list[str]) -> list[str] | None:
-    """What prompts call classes whose names are written for computers; None if as they are."""
-    spoken = [name.replace("_", " ") for name in classes]
-    return None if spoken == classes else spoken
 
 
 def _members(path: Path, key: str, label: int) -> dict[str, bytes]:

@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.folders import list_files, subfolders
-from pipeline.datasets.labels import described
-from pipeline.datasets.matlab import read_mat
-from pipeline.datasets.pictures import SUFFIXES, read_picture
-from pipeline.datasets.tables import read_lines
+from pipeline.datasets.reading.folders import list_files, subfolders
+from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.matlab import read_mat
+from pipeline.datasets.reading.pictures import SUFFIXES, read_picture
+from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UserError
 
 LICENCE = "ImageNet terms of access: non-commercial research and education"

@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.clouds import read_cloud
-from pipeline.datasets.folders import list_files
-from pipeline.datasets.labels import Labels, described
-from pipeline.datasets.lists import listed_once
-from pipeline.datasets.tables import read_lines
+from pipeline.datasets.reading.clouds import read_cloud
+from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.labels import Labels, described
+from pipeline.datasets.reading.lists import listed_once
+from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UserError
 
 LICENCE = "ModelNet: academic use; copyright of each model remains with its author"

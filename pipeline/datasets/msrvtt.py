@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.folders import list_files
-from pipeline.datasets.labels import described
-from pipeline.datasets.media import CLIPS, clip
-from pipeline.datasets.tables import read_table
+from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.media import CLIPS, clip
+from pipeline.datasets.reading.tables import read_table
 
 LICENCE = "for research only (Microsoft); the clips are their uploaders'"
 SAMPLES = 1000

@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 from pipeline.datasets import RawDataset, RawItem, known_split
-from pipeline.datasets.hdf5 import Hdf5Array, Hdf5File
-from pipeline.datasets.labels import Labels, described
-from pipeline.datasets.matlab import read_mat
+from pipeline.datasets.reading.hdf5 import Hdf5Array, Hdf5File
+from pipeline.datasets.reading.labels import Labels, described
+from pipeline.datasets.reading.matlab import read_mat
 from pipeline.errors import UnreadableSample, UserError
 
 LICENCE = "NYU Depth v2: research use"

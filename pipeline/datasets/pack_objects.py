@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets import RawDataset, RawItem
-from pipeline.datasets.pack import LICENCE, PackZip, classes, described, records
+from pipeline.datasets.reading.pack import LICENCE, PackZip, classes, described, records
 
 PAIRED_CAMERA = "front"
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets import RawDataset, RawItem, known_split
-from pipeline.datasets.clouds import npy_cloud
-from pipeline.datasets.hdf5 import Hdf5Array, Hdf5File
+from pipeline.datasets.reading.clouds import npy_cloud
+from pipeline.datasets.reading.hdf5 import Hdf5Array, Hdf5File
 from pipeline.errors import UnreadableSample
 
 LICENCE = "ScanObjectNN terms of use: research"

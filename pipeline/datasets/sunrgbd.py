@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.files import read_file
-from pipeline.datasets.folders import list_files
-from pipeline.datasets.labels import described
-from pipeline.datasets.lists import listed_once
-from pipeline.datasets.matlab import read_mat
-from pipeline.datasets.pictures import SUFFIXES, read_picture
+from pipeline.datasets.reading.files import read_file
+from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.lists import listed_once
+from pipeline.datasets.reading.matlab import read_mat
+from pipeline.datasets.reading.pictures import SUFFIXES, read_picture
 from pipeline.errors import UnreadableSample, UserError
 
 LICENCE = "SUN RGB-D: research use"

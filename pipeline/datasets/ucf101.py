@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.folders import list_files
-from pipeline.datasets.labels import Labels, described
-from pipeline.datasets.media import clip
-from pipeline.datasets.tables import read_lines
+from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.labels import Labels, described
+from pipeline.datasets.reading.media import clip
+from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UserError
 
 LICENCE = "none given; the clips are their uploaders'"

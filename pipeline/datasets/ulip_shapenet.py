@@ -18,11 +18,11 @@ from pathlib import Path
 import msgspec
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.clouds import read_cloud
-from pipeline.datasets.labels import Labels, described
-from pipeline.datasets.lists import listed_once
-from pipeline.datasets.pictures import read_picture
-from pipeline.datasets.tables import read_lines
+from pipeline.datasets.reading.clouds import read_cloud
+from pipeline.datasets.reading.labels import Labels, described
+from pipeline.datasets.reading.lists import listed_once
+from pipeline.datasets.reading.pictures import read_picture
+from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UnreadableSample, UserError
 from pipeline.small_files import read_json
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from pipeline.datasets import RawDataset
-from pipeline.datasets.media import clip
-from pipeline.datasets.vggsound import listed
+from pipeline.datasets.reading.media import clip
+from pipeline.datasets.reading.vggsound_clips import listed
 
 
 def read(raw: Path, split: str) -> RawDataset:

@@ -21,13 +21,12 @@ import msgspec
 
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem, key_of, noted
-from pipeline.datasets.folders import list_files
-from pipeline.datasets.image_folder import LICENCE, words
-from pipeline.datasets.labels import described
-from pipeline.datasets.own_media import SUFFIXES, media
-from pipeline.datasets.settings import settings_of
-from pipeline.datasets.splits import HELD_OUT, drawn_split, require_split, split_folders
-from pipeline.datasets.tables import read_lines
+from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.own_media import LICENCE, SUFFIXES, media, words
+from pipeline.datasets.reading.settings import settings_of
+from pipeline.datasets.reading.splits import HELD_OUT, drawn_split, require_split, split_folders
+from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UnreadableSample, UserError
 from pipeline.small_files import open_regular
 from pipeline.tar import TarError, file_places

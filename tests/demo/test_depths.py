@@ -12,8 +12,8 @@ from scipy.ndimage import binary_dilation
 
 from demo.cameras import DEPTH_CAMERAS
 from demo.training_data import Subject, load_subjects
-from pipeline.datasets.pack import PackZip
 from pipeline.datasets.pack_depths import CAMERAS, read_sensors
+from pipeline.datasets.reading.pack import PackZip
 from pipeline.decoding.depth import Depth, decode_depth
 
 PACK = Path(__file__).parents[2] / "demo" / "pack"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.pack import records
 from pipeline.datasets.pack_clips import read
+from pipeline.datasets.reading.pack import records
 from pipeline.errors import UserError
 from pipeline.samples import check_member
 

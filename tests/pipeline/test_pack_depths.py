@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.pack import records
 from pipeline.datasets.pack_depths import read
+from pipeline.datasets.reading.pack import records
 from pipeline.errors import UnreadableSample, UserError
 from pipeline.samples import check_member, decode_member
 

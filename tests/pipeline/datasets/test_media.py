@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.datasets.media import clip, sound, sound_and_frame
+from pipeline.datasets.reading.media import clip, sound, sound_and_frame
 from pipeline.errors import UnreadableSample
 from pipeline.samples import check_member
 from tests.made_media import clip as silent_clip

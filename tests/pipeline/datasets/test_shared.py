@@ -10,10 +10,10 @@ import pytest
 
 from pipeline.config.little_data import unworkable
 from pipeline.datasets import RawDataset, RawItem, key_of, noted
-from pipeline.datasets.files import read_file
-from pipeline.datasets.folders import list_files, subfolders
-from pipeline.datasets.hdf5 import Hdf5File
-from pipeline.datasets.tables import read_lines, read_table
+from pipeline.datasets.reading.files import read_file
+from pipeline.datasets.reading.folders import list_files, subfolders
+from pipeline.datasets.reading.hdf5 import Hdf5File
+from pipeline.datasets.reading.tables import read_lines, read_table
 from pipeline.errors import UnreadableSample, UserError
 from pipeline.preparation.official import lacking, remarks
 from pipeline.tar import file_places

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.datasets import vggsound
+from pipeline.datasets.reading import vggsound_clips
 from pipeline.datasets.vggsound_video import read as read_videos
 from pipeline.errors import UserError
 from tests.made_media import clip
@@ -46,7 +47,7 @@ def test_a_video_is_the_file_itself(root: Path) -> None:
     index, samples = converted(root / "raw", "vggsound_video", "video", "train")
     assert samples["Y--56QUhyDQM_000185"]["video.mp4"] == clip(6)
     assert len(samples) == 2
-    assert (index.expected, index.licence) == (183_730, vggsound.LICENCE)
+    assert (index.expected, index.licence) == (183_730, vggsound_clips.LICENCE)
 
 
 def test_a_clip_without_sound_is_rejected_with_the_reason(root: Path) -> None:

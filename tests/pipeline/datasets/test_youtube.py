@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.datasets import RawItem
-from pipeline.datasets.youtube import ClipFiles, clip_key, clip_name, second, ten_seconds
+from pipeline.datasets.reading.youtube import ClipFiles, clip_key, clip_name, second, ten_seconds
 from pipeline.errors import UnreadableSample, UserError
 from tests.made_members import audio_bytes, hum
 

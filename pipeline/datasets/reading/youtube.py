@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from pipeline.datasets import noted
-from pipeline.datasets.folders import list_files
+from pipeline.datasets.reading.folders import list_files
 from pipeline.errors import UnreadableSample, UserError
 from pipeline.samples import decode_member
 

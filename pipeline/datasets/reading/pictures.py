@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.datasets.files import read_file
+from pipeline.datasets.reading.files import read_file
 from pipeline.errors import UnreadableSample
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

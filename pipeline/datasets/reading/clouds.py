@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.files import read_file
+from pipeline.datasets.reading.files import read_file
 from pipeline.decoding.reasons import unreadable
 from pipeline.errors import UnreadableSample
 

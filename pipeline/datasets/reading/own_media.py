@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from pipeline.config.data import Modality
-from pipeline.datasets import clouds, pictures
-from pipeline.datasets.files import read_file
+from pipeline.datasets.reading import clouds, pictures
+from pipeline.datasets.reading.files import read_file
 from pipeline.errors import UnreadableSample
 from pipeline.transcoding.sound_track import sound_track
 
+LICENCE = "your own data"
 SUFFIXES: dict[Modality, tuple[str, ...]] = {
     "image": pictures.SUFFIXES,
     "audio": (".flac", ".wav", ".ogg", ".mp3", ".m4a", ".aac", ".opus"),
@@ -39,6 +40,12 @@ def media(name: str, data: bytes, modality: Modality, key: str) -> dict[str, byt
     if modality == "points":
         return clouds.cloud(name, data, key)
     return {"video.mp4" if modality == "video" else "depth.png": data}
+
+
+def words(classes: list[str]) -> list[str] | None:
+    """What prompts call classes whose names are written for computers; None if as they are."""
+    spoken = [name.replace("_", " ") for name in classes]
+    return None if spoken == classes else spoken
 
 
 def _sound(data: bytes) -> dict[str, bytes]:

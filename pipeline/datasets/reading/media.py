@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.datasets.files import read_file
+from pipeline.datasets.reading.files import read_file
 from pipeline.decoding.video import decode_video
 from pipeline.errors import UnreadableSample
 from pipeline.transcoding.image import jpeg

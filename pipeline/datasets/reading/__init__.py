@@ -1,0 +1,1 @@
+"""What converters share: files, tables and archives of official layouts, read within bounds."""
