@@ -1,10 +1,12 @@
-"""Memory of an extraction over a run ten times longer: it must not grow.
+"""Memory of an extraction and of an evaluation over ten times more samples: it must not grow.
 
     python -m benchmarks.memory --plot memory.png
 
 Extracts the nano CLIP over 8 tars of 32 objects, then over the same tars ten times (80 tars, linked
-under other names), each in a process of its own, and samples the resident memory. Prints the peak
-of both, and the longer run's peak in its second half over that in its first, and draws both.
+under other names), each in a process of its own, and samples the resident memory. The evaluation
+streams clouds of 8,192 points out of the same tars past the mean of each, which is no model, for a
+model's own memory would hide theirs: 250 MB if they were kept. Prints the peak of both lengths,
+and the longer run's peak in its second half over that in its first, and draws both.
 """
 
 import argparse
@@ -12,18 +14,24 @@ import multiprocessing
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
+import torch
 
-from benchmarks.workers import prepared
+from benchmarks.workers import SOURCE, prepared
+from eval import encode
+from eval.encode import Encoder, encode_split
 from pipeline.config import Params
 from pipeline.errors import exit_on_user_error
-from pipeline.shards import read_index, write_index
+from pipeline.shards import ROWS, read_index, write_index
 from stage1_extract.client import extract
 from stage1_extract.extraction import shard_folder
 from stage1_extract.extractor import Extractor
+from stage1_extract.forward_pass import canonical
 from stage1_extract.progress import ExtractionProgress
 
 EXTRACTION, TIMES = "clip-objects", 10
@@ -43,16 +51,22 @@ def main() -> None:
     plot = parser.parse_args().plot
     with tempfile.TemporaryDirectory() as place:
         params = prepared(Path(place), 8)
-        short = traced(replace(params, cache=f"{place}/short"))
+        short = {work: traced(work, replace(params, cache=f"{place}/short")) for work in WORKS}
         lengthen(params)
-        long = traced(replace(params, cache=f"{place}/long"))
+        long = {work: traced(work, replace(params, cache=f"{place}/long")) for work in WORKS}
+    for work in WORKS:
+        told(work, short[work], long[work])
+        if plot:
+            draw(short[work], long[work], plot.with_stem(f"{plot.stem}-{work}"))
+
+
+def told(work: str, short: Trace, long: Trace) -> None:
+    """Print the peaks of a work."""
     half = len(long) // 2
     early, late = (max(mib for _, mib in part) for part in (long[:half], long[half:]))
-    print(f"peak of the short run          {max(mib for _, mib in short):8.0f} MiB")
-    print(f"peak of the {TIMES} x longer run     {max(mib for _, mib in long):8.0f} MiB")
-    print(f"its second half over its first {late / early:8.3f}")
-    if plot:
-        draw(short, long, plot)
+    print(f"{work}: peak of the short run          {max(mib for _, mib in short):8.0f} MiB")
+    print(f"{work}: peak of the {TIMES} x longer run     {max(mib for _, mib in long):8.0f} MiB")
+    print(f"{work}: its second half over its first {late / early:8.3f}")
 
 
 def lengthen(params: Params) -> None:
@@ -63,14 +77,15 @@ def lengthen(params: Params) -> None:
     for turn in range(TIMES):
         for info in index.shards:
             linked = replace(info, name=f"{turn}-{info.name}")
-            os.link(folder / info.name, folder / linked.name)
+            for ending in ("", ROWS):
+                os.link(folder / (info.name + ending), folder / (linked.name + ending))
             shards.append(linked)
     write_index(folder, replace(index, shards=shards))
 
 
-def traced(params: Params) -> Trace:
-    """Resident memory of a process that extracts, five times a second."""
-    process = multiprocessing.get_context("spawn").Process(target=_extract, args=(params,))
+def traced(work: str, params: Params) -> Trace:
+    """Resident memory of a process that does the work, five times a second."""
+    process = multiprocessing.get_context("spawn").Process(target=WORKS[work], args=(params,))
     process.start()
     watched, started = psutil.Process(process.pid), time.monotonic()
     trace: Trace = []
@@ -87,6 +102,16 @@ def traced(params: Params) -> Trace:
 def _extract(params: Params) -> None:
     with ExtractionProgress(EXTRACTION) as progress:
         extract(params, [EXTRACTION], Extractor(params), progress)
+
+
+def _evaluate(params: Params) -> None:
+    encode.FEW_VIEWS = 0  # worker processes for the short run too
+    params = replace(params, views=replace(params.views, points=8192))
+    mean = Encoder("mean", canonical, lambda views: torch.from_numpy(np.stack(views)).mean(dim=1))
+    encode_split(params, SOURCE, "train", [mean])
+
+
+WORKS: dict[str, Callable[[Params], None]] = {"extraction": _extract, "evaluation": _evaluate}
 
 
 def draw(short: Trace, long: Trace, path: Path) -> None:

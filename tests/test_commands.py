@@ -98,6 +98,10 @@ COMMANDS = [
         "index.npz", STDOUT, "eval.embeddings.Embeddings.nearest",
     ),
     Command(
+        "eval.zeroshot", "--teacher clip --benchmark image --raw pack",
+        "pack/objects.jsonl", "runs", "eval.encode._features",
+    ),
+    Command(
         "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
         INDEX, "ablate", "stage2_train.training.update.Update._backward",
     ),
