@@ -10,6 +10,7 @@ on one thread, so that other programs do not count; two dask workers over one, w
 compared with those of one process, are wall time, and take two idle cores.
 """
 
+import argparse
 import json
 import tempfile
 import time
@@ -70,6 +71,11 @@ PACKED = {
 
 def main() -> None:
     """Measure, and print."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     torch.set_num_threads(1)
     one_blas_thread()
     console = Console()
