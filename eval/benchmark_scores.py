@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.locations import path_or_url
 from pipeline.prompts import templates
 from pipeline.shards import read_index
+from pipeline.views import chain_for
 from stage1_extract.configured_teacher import teacher_of
 from stage2_train.student import Student
 
@@ -72,6 +73,11 @@ def _models(params: Params, name: str, student: Student | None) -> dict[str, Mod
     benchmark = params.benchmarks[name]
     teacher = teacher_of(params, benchmark.teacher, benchmark.source)
     maker = evaluation_views(params, benchmark.source)
+    if chain_for(maker.chain.member, teacher.modality) is not maker.chain:
+        raise UserError(
+            f"{name}: the teacher {benchmark.teacher} reads {teacher.modality}, and "
+            f"{benchmark.source} is {maker.chain.member}; name a teacher of that"
+        )
     models = {} if student is None else {"student": student_model(student, maker)}
     if teacher.text_space is not None:
         models["teacher"] = teacher_model(teacher, maker)

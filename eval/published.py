@@ -21,8 +21,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     weights: str | None = None
     """File of a teacher; None: whichever."""
     variant: str | None = None
-    """Of the student: its projector, or with which teachers it was trained."""
+    """Of the student: its projector. Anything else does not compare with ours and is not shown."""
     note: str | None = None
+    """For who reads the file."""
     top1: float | None = None
     top5: float | None = None
     folds: float | None = None

@@ -26,9 +26,9 @@ def main() -> None:
     """Command line."""
     arguments = _arguments()
     params = load_params(arguments.params)
-    if arguments.teacher:
-        params = _with_teacher(params, arguments.teacher)
     names = _benchmarks(params, arguments)
+    if arguments.teacher:
+        params = _with_teacher(params, arguments.teacher, names)
     with importing():
         from msgspec import to_builtins
 
@@ -57,31 +57,34 @@ def main() -> None:
     print(board.table(), end="")
 
 
-def _with_teacher(params: Params, teacher: str) -> Params:
-    """Params of the benchmarks that a teacher has a model for, each with this teacher.
-
-    Raises:
-        UserError: there is no such teacher, or it has none for any.
-    """
-    if teacher not in params.teachers:
-        raise unknown_name("teacher", teacher, params.teachers)
-    arch = params.teachers[teacher].arch
-    theirs = {
-        name: replace(benchmark, teacher=teacher)
-        for name, benchmark in params.benchmarks.items()
-        if isinstance(arch, str) or params.sources[benchmark.source].modality in arch
-    }
-    return replace(params, benchmarks=theirs)
-
-
 def _benchmarks(params: Params, arguments: argparse.Namespace) -> list[str]:
-    names = arguments.benchmark or list(params.benchmarks)
+    """Those that are asked for; of a teacher alone by default those that name it."""
+    if arguments.teacher and arguments.teacher not in params.teachers:
+        raise unknown_name("teacher", arguments.teacher, params.teachers)
+    wanted = {arguments.teacher} if arguments.teacher else set(params.teachers)
+    default = [name for name, each in params.benchmarks.items() if each.teacher in wanted]
+    names = arguments.benchmark or default
     for name in names:
         if name not in params.benchmarks:
             raise UserError(f"--benchmark {name}: expected one of {', '.join(params.benchmarks)}")
+    if not names:
+        raise UserError(f"--teacher {arguments.teacher}: no benchmark names it; add --benchmark")
     if arguments.raw and len(names) != 1:
         raise UserError(f"--raw {arguments.raw}: name with --benchmark the one that it holds")
     return names
+
+
+def _with_teacher(params: Params, teacher: str, names: list[str]) -> Params:
+    """Params of these benchmarks, each with this teacher.
+
+    Raises:
+        UserError: it has no model for one.
+    """
+    theirs = {name: replace(params.benchmarks[name], teacher=teacher) for name in names}
+    try:
+        return replace(params, benchmarks=theirs)
+    except ValueError as error:
+        raise UserError(f"--teacher {teacher}: {error}") from None
 
 
 def _arguments() -> argparse.Namespace:

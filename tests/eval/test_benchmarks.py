@@ -14,6 +14,7 @@ import yaml
 from msgspec import to_builtins
 
 from eval import benchmark_scores, raw_shards, zeroshot
+from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
 from stage2_train.student import Student
@@ -24,7 +25,11 @@ MODALITIES = ["image", "video", "points", "depth", "audio"]
 
 
 class AnyTeacher(FakeTeacher):
-    """Of every modality: a fixed function of a view's values."""
+    """Of any modality: a fixed function of a view's values."""
+
+    def __init__(self, modality: str) -> None:
+        super().__init__()
+        self.modality = modality
 
     def preprocess(self, view: Any) -> torch.Tensor:
         values = np.asarray(getattr(view, "waveform", view), dtype=np.float32).reshape(-1)
@@ -100,7 +105,10 @@ def tiny(world: Path, changes: dict[str, Any]) -> Any:
 
 @pytest.fixture(autouse=True)
 def _fake_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark_scores, "teacher_of", lambda *_: AnyTeacher())
+    def teacher_of(params: Params, teacher: str, source: str) -> AnyTeacher:
+        return AnyTeacher(params.sources[source].modality)
+
+    monkeypatch.setattr(benchmark_scores, "teacher_of", teacher_of)
 
 
 def scored(
@@ -156,6 +164,14 @@ def test_a_conversion_is_made_once_and_again_where_the_download_changed(
         scored(tmp_path, prepared_world, monkeypatch, family, *command)
 
 
+def test_a_teacher_of_another_modality_is_told(
+    prepared_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark_scores, "teacher_of", lambda *_: AnyTeacher("image"))
+    with pytest.raises(UserError, match="mine: the teacher fake reads image, and mine is points"):
+        scored(tmp_path, prepared_world, monkeypatch, FAMILIES[1], "--teacher", "fake")
+
+
 def test_a_teacher_without_a_text_space_cannot_be_scored_alone(
     prepared_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +185,7 @@ def test_a_teacher_without_a_text_space_cannot_be_scored_alone(
     [
         (("--teacher", "fakes"), "unknown teacher 'fakes'; did you mean 'fake'"),
         (("--teacher", "fake", "--raw", "x"), "--raw x: name with --benchmark the one"),
+        (("--teacher", "clip"), "--teacher clip: no benchmark names it; add --benchmark"),
     ],
 )
 def test_arguments_that_cannot_be_are_told(

@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -71,6 +72,23 @@ def canonical(view: np.ndarray) -> np.ndarray:
 def dies(view: np.ndarray) -> np.ndarray:
     os.kill(os.getpid(), signal.SIGKILL)
     return view
+
+
+def test_views_are_not_kept(cached_world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "BATCH", 2)
+    monkeypatch.setattr("eval.held_out.MOST_SAMPLES", 2)
+    alive, most = WeakSet[torch.Tensor](), 0
+
+    def taken(view: np.ndarray) -> torch.Tensor:
+        nonlocal most
+        tensor = torch.from_numpy(view.copy())
+        alive.add(tensor)
+        most = max(most, len(alive))
+        return tensor
+
+    encoder = Encoder("means", taken, lambda views: torch.stack(list(views)).mean(dim=1))
+    found = encode_split(tiny_params(cached_world), "objects", "train", [encoder])
+    assert most <= 6 < len(found.features[0])
 
 
 def in_workers(params: Params, monkeypatch: pytest.MonkeyPatch) -> Params:
