@@ -1,10 +1,16 @@
-"""VGGSound's videos: layout and clips of `pipeline.datasets.vggsound`, each kept as it is."""
+"""VGGSound's videos: layout and clips of `pipeline.datasets.vggsound`, each kept as it is.
+
+vggsound.csv                           id, first second, label, train or test; no header
+.../<id>_<first second, 6 digits>.mp4  anywhere below, as the tars unpack
+"""
 
 from pathlib import Path
 
 from pipeline.datasets import RawDataset
 from pipeline.datasets.media import clip
-from pipeline.datasets.vggsound import listed
+from pipeline.datasets.vggsound import HOME, LICENCE, SIZE, listed
+
+__all__ = ["HOME", "LICENCE", "SIZE", "read"]
 
 
 def read(raw: Path, split: str) -> RawDataset:
