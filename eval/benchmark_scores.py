@@ -1,30 +1,23 @@
 """Zero-shot scores of a benchmark: the student's, beside its specialist teacher's."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from eval.classification import ClassificationScores, majority_share, zero_shot_scores
-from eval.encode import LabelledViews, check_finite, encode_views, labelled_views
+from eval.encode import EncodedSplit, check_finite, encode_split, evaluation_views
 from eval.figures import plot_confusion, write_per_class, write_predictions
+from eval.models import student_model, teacher_model
 from pipeline.config import Params
 from pipeline.prompts import class_embeddings, templates
 from stage1_extract.configured_teacher import teacher_of
-from stage1_extract.teachers import Teacher
 from stage2_train.student import Student
-from stage2_train.student.inputs import stacked, student_input, tokenizer_input
 
 
 @dataclass(frozen=True)
 class BenchmarkScores:
     """One line of the score table."""
 
-    data: LabelledViews
+    data: EncodedSplit
     student: ClassificationScores
     teacher: ClassificationScores | None
     """None where the teacher has no text space to classify in."""
@@ -45,7 +38,6 @@ class BenchmarkScores:
         return values
 
 
-@torch.no_grad()
 def score(params: Params, name: str, student: Student) -> BenchmarkScores:
     """Score the student, and the benchmark's teacher where it can classify.
 
@@ -53,38 +45,22 @@ def score(params: Params, name: str, student: Student) -> BenchmarkScores:
         UserError: the held-out split cannot be used, or a model's features are not finite.
     """
     benchmark = params.benchmarks[name]
-    data = labelled_views(params, benchmark.source, benchmark.split)
     prompts = templates(params.sources[benchmark.source].prompts)
-    classes = data.index.words
-    features = encode_views(data.views, partial(_student_features, student, data.modality))
-    check_finite(features, f"{name}: the student")
-    embeddings = class_embeddings(student.encode_text, classes, prompts)
     teacher = teacher_of(params, benchmark.teacher, benchmark.source)
-    return BenchmarkScores(
-        data,
-        zero_shot_scores(features, embeddings, data.labels),
-        _teacher_scores(teacher, data, prompts, f"{name}: the teacher {benchmark.teacher}"),
-    )
-
-
-def _student_features(student: Student, modality: str, views: Sequence[Any]) -> Tensor:
-    parts = stacked(student_input(modality, view, student.config) for view in views)
-    return student.encode(modality, tokenizer_input(parts))
-
-
-def _teacher_scores(
-    teacher: Teacher, data: LabelledViews, prompts: tuple[str, ...], who: str
-) -> ClassificationScores | None:
-    filled = [prompt.format(label) for label in data.index.words for prompt in prompts]
-    texts = teacher.encode_text(filled)
-    if texts is None:
-        return None
-    embeddings = class_embeddings(lambda _: texts, data.index.words, prompts)
-    features = encode_views(
-        data.views, lambda views: teacher.encode(torch.stack(list(map(teacher.preprocess, views))))
-    )
-    check_finite(features, who)
-    return zero_shot_scores(features, embeddings, data.labels)
+    maker = evaluation_views(params, benchmark.source)
+    models = [student_model(student, maker)]
+    if teacher.text_space is not None:
+        models.append(teacher_model(teacher, maker))
+    data = encode_split(params, benchmark.source, benchmark.split, models)
+    for model, features in zip(models, data.features):
+        check_finite(features, f"{name}: {model.name}")
+    scores = [
+        zero_shot_scores(
+            features, class_embeddings(model.encode_text, data.index.words, prompts), data.labels
+        )
+        for model, features in zip(models, data.features)
+    ]
+    return BenchmarkScores(data, scores[0], scores[1] if len(scores) > 1 else None)
 
 
 def write(out: Path, name: str, result: BenchmarkScores) -> None:

@@ -75,7 +75,7 @@ COMMANDS = [
     ),
     Command(
         "eval.zeroshot", "--ckpt student",
-        "student/student.json", "zeroshot", "eval.benchmark_scores.encode_views",
+        "student/student.json", "zeroshot", "eval.encode._features",
     ),
     Command(
         "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
