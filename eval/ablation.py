@@ -19,7 +19,8 @@ from stage2_train.training.assembly import assemble, recipe
 from stage2_train.training.trainer import STUDENT, Trainer
 
 SCORES = "scores.json"
-"""In a finished training's folder: of which recipe it is, and its score on each benchmark."""
+"""In a finished training's folder: of which recipe it is, and under `top1` its score on each
+benchmark, whichever metric that has."""
 
 
 def recipe_folder(params: Params) -> Path:
@@ -33,7 +34,7 @@ def recipe_folder(params: Params) -> Path:
 def trained_score(
     params: Params, out: Path, teachers: tuple[str, ...], seed: int, benchmark: str
 ) -> float:
-    """Top-1 of a student trained into `out` with `teachers` from `seed`, or earlier from there."""
+    """Score of a student trained into `out` with `teachers` from `seed`, or earlier from there."""
     changed = replace(
         params, train=replace(params.train, teachers=teachers, seed=seed, out=str(out))
     )
@@ -47,13 +48,13 @@ def trained_score(
         _keep(out, recipe_, scores)
     if benchmark not in scores:
         student = Student.load(out / STUDENT, device=default_device()).eval()
-        scores[benchmark] = score(changed, benchmark, student).student.top1
+        scores[benchmark] = score(changed, benchmark, student).own("student")
         _keep(out, recipe_, scores)
     return scores[benchmark]
 
 
 def _scores_of(out: Path, recipe_: str) -> dict[str, float] | None:
-    """Benchmark -> top-1 of the student that lies there; None if none of the recipe does."""
+    """Benchmark -> score of the student that lies there; None if none of the recipe does."""
     path = out / SCORES
     try:
         kept = json.loads(path.read_text())
@@ -70,7 +71,7 @@ def _keep(out: Path, recipe_: str, scores: dict[str, float]) -> None:
 
 def ablation_table(benchmark: str, scores: dict[str, list[float]]) -> Table:
     """Mean, spread and every seed's score, in per cent."""
-    table = Table(title=f"{benchmark}: zero-shot top-1 (%)")
+    table = Table(title=f"{benchmark}: zero-shot score (%)")
     for column in ("variant", "mean", "standard deviation", "seeds"):
         table.add_column(column)
     for name, values in scores.items():

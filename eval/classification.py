@@ -22,15 +22,28 @@ class ClassificationScores:
 
 
 def zero_shot_scores(features: Tensor, classes: Tensor, labels: Tensor) -> ClassificationScores:
-    """Classify by cosine.
+    """Classify by cosine: `classification_scores` of `class_cosines`."""
+    return classification_scores(class_cosines(features, classes), labels)
+
+
+def class_cosines(features: Tensor, classes: Tensor) -> Tensor:
+    """Float32 [samples, classes] on the CPU.
 
     Args:
         features: [samples, dim], at any length.
         classes: [classes, dim], class embeddings.
+    """
+    return normalize(features, dim=-1) @ normalize(classes, dim=-1).cpu().T
+
+
+def classification_scores(logits: Tensor, labels: Tensor) -> ClassificationScores:
+    """Score the best classes.
+
+    Args:
+        logits: [samples, classes], on the CPU.
         labels: int64 [samples].
     """
-    logits = normalize(features, dim=-1) @ normalize(classes, dim=-1).cpu().T
-    every, predictions = np.arange(len(classes)), logits.argmax(dim=-1)
+    every, predictions = np.arange(logits.shape[1]), logits.argmax(dim=-1)
     # top_k_accuracy_score refuses k = classes, where every answer is right.
     top5 = top_k_accuracy_score(labels, logits, k=5, labels=every) if len(every) > 5 else 1.0
     recalls = recall_score(labels, predictions, labels=every, average=None, zero_division=np.nan)

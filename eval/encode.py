@@ -86,6 +86,8 @@ def encode_split(
     """
     folder = path_or_url(params.shards) / source / split
     index = read_index(folder)
+    if windows > 1 and index.modality != "audio":
+        raise UserError(f"{folder}: {index.modality} has no {windows} windows, only sounds have")
     handed_on = tuple(encoder.handed_on for encoder in encoders)
     make = HeldOutSamples(evaluation_views(params, source), windows, by, handed_on)
     workers = params.train.loader_workers if index.samples * windows > FEW_VIEWS else 0

@@ -15,6 +15,9 @@ from pipeline.atomic import replacing, write_atomically
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
+MOST_NAMED = 120
+"""Classes that a plot has room for the names of; one of ImageNet's thousand would take 5 GB."""
+
 
 def write_predictions(path: Path, classes: list[str], labels: Tensor, predictions: Tensor) -> None:
     """One line a sample, actual and predicted: `dvc plots` makes its confusion matrix of them."""
@@ -24,10 +27,9 @@ def write_predictions(path: Path, classes: list[str], labels: Tensor, prediction
 
 
 def write_per_class(
-    path: Path, classes: list[str], labels: Tensor, columns: dict[str, Tensor]
+    path: Path, classes: list[str], counts: list[int], columns: dict[str, Tensor]
 ) -> None:
-    """One line a class: samples, and each model's top-1 within the class."""
-    counts = labels.bincount(minlength=len(classes)).tolist()
+    """One line a class: samples, and each model's score within the class."""
     scores = zip(*(column.tolist() for column in columns.values()))
     rows = (
         [name, count, *(f"{score:.3f}" for score in each)]
@@ -41,13 +43,15 @@ def plot_confusion(
     path: Path, classes: list[str], labels: Tensor, predictions: Tensor, title: str
 ) -> None:
     """Row-normalised confusion matrix as a PNG."""
-    side = 3 + 0.35 * len(classes)
+    side = 3 + 0.35 * min(len(classes), MOST_NAMED)
     figure, axes = plt.subplots(figsize=(side, side))
     ConfusionMatrixDisplay.from_predictions(
         labels.numpy(), predictions.numpy(), labels=range(len(classes)), display_labels=classes,
         normalize="true", include_values=False, xticks_rotation="vertical", cmap="Blues",
         colorbar=False, ax=axes,
     )  # fmt: skip
+    if len(classes) > MOST_NAMED:
+        axes.set(xticks=[], yticks=[])
     axes.set_title(title)
     figure.tight_layout()
     with replacing(path) as file:

@@ -160,6 +160,8 @@ TEMPLATES = {
     "sound": SOUND,
     "action": ACTION,
 }
+IMAGENET = "imagenet"
+"""The 80 of CLIP's authors, which open_clip has."""
 
 
 def templates(prompts: Prompts) -> tuple[str, ...]:
@@ -172,13 +174,16 @@ def templates(prompts: Prompts) -> tuple[str, ...]:
         return tuple(prompts)
     if prompts in TEMPLATES:
         return TEMPLATES[prompts]
-    mend = f"name one of {', '.join(TEMPLATES)}, list templates, or name a text file of them"
+    if prompts == IMAGENET:
+        return _imagenet()
+    known = ", ".join([*TEMPLATES, IMAGENET])
+    mend = f"name one of {known}, list templates, or name a text file of them"
     try:
         text = read_small(Path(prompts), mend).decode("utf-8-sig")
         written = tuple(line for each in text.splitlines() if (line := each.strip()))
         check_templates(prompts, written)
     except FileNotFoundError:
-        near = f"expected one of {', '.join(TEMPLATES)}, a list of templates, or a text file"
+        near = f"expected one of {known}, a list of templates, or a text file"
         raise UserError(f"prompts '{prompts}': {near}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{prompts}: not a text in UTF-8 ({error}); {mend}") from None
@@ -187,6 +192,12 @@ def templates(prompts: Prompts) -> tuple[str, ...]:
     except ValueError as error:
         raise UserError(str(error)) from None
     return written
+
+
+def _imagenet() -> tuple[str, ...]:
+    from open_clip import OPENAI_IMAGENET_TEMPLATES  # seconds, which others need not wait for
+
+    return tuple(template("{}") for template in OPENAI_IMAGENET_TEMPLATES)
 
 
 def class_embeddings(
