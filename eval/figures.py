@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from pipeline.atomic import replacing, write_atomically
@@ -43,15 +43,15 @@ def plot_confusion(
     path: Path, classes: list[str], labels: Tensor, predictions: Tensor, title: str
 ) -> None:
     """Row-normalised confusion matrix as a PNG."""
-    side = 3 + 0.35 * min(len(classes), MOST_NAMED)
+    named = len(classes) <= MOST_NAMED
+    side = 3 + 0.35 * len(classes) if named else 12.0
     figure, axes = plt.subplots(figsize=(side, side))
-    ConfusionMatrixDisplay.from_predictions(
-        labels.numpy(), predictions.numpy(), labels=range(len(classes)), display_labels=classes,
-        normalize="true", include_values=False, xticks_rotation="vertical", cmap="Blues",
-        colorbar=False, ax=axes,
-    )  # fmt: skip
-    if len(classes) > MOST_NAMED:
-        axes.set(xticks=[], yticks=[])
+    every = range(len(classes))
+    matrix = confusion_matrix(labels.numpy(), predictions.numpy(), labels=every, normalize="true")
+    axes.imshow(matrix, cmap="Blues")
+    axes.set(xlabel="Predicted label", ylabel="True label")
+    axes.set_xticks(every if named else [], classes if named else [], rotation="vertical")
+    axes.set_yticks(every if named else [], classes if named else [])
     axes.set_title(title)
     figure.tight_layout()
     with replacing(path) as file:

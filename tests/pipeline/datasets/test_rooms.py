@@ -80,8 +80,11 @@ def test_a_split_file_that_is_none_is_told(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return frames(tmp_path_factory.mktemp("nyud") / "raw")
+
+
+def frames(raw: Path) -> Path:
     """Three frames of 640 x 480 as MATLAB 7.3 stores them: axes reversed, cells as references."""
-    raw = tmp_path_factory.mktemp("nyud") / "raw"
     raw.mkdir()
     metres = np.full((3, 640, 480), 2.0, np.float32)
     metres[0, 40, 44], metres[1] = 9.0, np.nan
