@@ -1,6 +1,6 @@
 """What a recipe needs, and whether it is on this machine.
 
-finding     one line of the table
+finding     one line of the tables
 datasets    the raw downloads
 made        shards and feature stores
 teachers    weights

@@ -32,7 +32,7 @@ def main() -> None:
     params = load_params(arguments.params)
     with importing():
         from pipeline.doctor.datasets import datasets
-        from pipeline.doctor.finding import FAULTS, summary, table
+        from pipeline.doctor.finding import FAULTS, summary, tables
         from pipeline.doctor.machine import machine
         from pipeline.doctor.made import shards, stores
         from pipeline.doctor.space import space
@@ -46,7 +46,8 @@ def main() -> None:
         *machine(params),
         *space(params),
     ]
-    Console(width=100).print(table(findings))
+    for table in tables(findings):
+        Console(width=100).print(table)
     print(summary(findings))
     if any(each.state in FAULTS for each in findings):
         sys.exit(1)

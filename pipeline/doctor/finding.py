@@ -1,8 +1,9 @@
-"""What was found of one thing that a recipe needs, and the table of all."""
+"""What was found of one thing that a recipe needs, and the tables of all."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from rich.table import Table
@@ -14,6 +15,9 @@ COLOURS: dict[State, str] = {
 }  # fmt: skip
 FAULTS: tuple[State, ...] = ("missing", "wrong")
 """What only the person at the keyboard can mend; `dvc repro` makes what is to make."""
+
+NAMES, STATES = 24, max(map(len, COLOURS))
+"""Widths of columns, the same in every table."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +37,17 @@ def worst(states: Iterable[State]) -> State:
     return max(states, key=list(COLOURS).index, default="there")
 
 
-def table(findings: Sequence[Finding]) -> Table:
-    """All of them, kind by kind."""
-    drawn = Table()
-    drawn.add_column("", overflow="fold")
-    drawn.add_column("state", no_wrap=True)
-    drawn.add_column("found", overflow="fold")
-    kind = ""
-    for each in findings:
-        if each.kind != kind:
-            drawn.add_section()
-        kind = each.kind
-        state = Text(each.state, COLOURS[each.state])
-        drawn.add_row(Text(f"{each.kind} {each.name}"), state, Text(each.text))
-    return drawn
+def tables(findings: Sequence[Finding]) -> Iterator[Table]:
+    """One of each kind."""
+    for kind, found in groupby(findings, key=lambda each: each.kind):
+        drawn = Table()
+        drawn.add_column(kind, overflow="fold", width=NAMES)
+        drawn.add_column("state", width=STATES)
+        drawn.add_column("", overflow="fold")
+        for each in found:
+            state = Text(each.state, COLOURS[each.state])
+            drawn.add_row(Text(each.name), state, Text(each.text))
+        yield drawn
 
 
 def summary(findings: Sequence[Finding]) -> str:

@@ -32,11 +32,13 @@ def doctor(monkeypatch: pytest.MonkeyPatch, capsys, *more: str) -> tuple[int, di
         module.main()
     except SystemExit as exited:
         code = int(str(exited.code))
-    rows, name = dict[str, str](), ""
+    rows, kind, name = dict[str, str](), "", ""
     for line in capsys.readouterr().out.splitlines():
+        if line.startswith("┃"):
+            kind = line.split("┃")[1].strip()
         cells = [cell.strip() for cell in line.split("│")[1:-1]]
         if len(cells) == 3:
-            name = cells[0] or name
+            name = f"{kind} {cells[0]}" if cells[0] else name
             rows[name] = " ".join([rows.get(name, ""), *cells[1:]]).strip()
     return code, {name: " ".join(said.split()) for name, said in rows.items()}
 
