@@ -58,7 +58,9 @@ class Classifier(Objective):
     def logits(self, x: Any) -> Tensor:
         """Float32 [B, classes] of what the modality's tokenizer takes."""
         embedding = self.student(self._modality, x).embedding.float()
-        return self.head(self.student.logit_scale.exp() * F.normalize(embedding, dim=-1))
+        # bfloat16 has three digits for logits of up to 100
+        with torch.autocast(embedding.device.type, enabled=False):
+            return self.head(self.student.logit_scale.exp() * F.normalize(embedding, dim=-1))
 
     def save(self, folder: Path) -> None:
         """Write the trained tensors, and of adapters the student; the card is the last.

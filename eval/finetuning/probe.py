@@ -58,8 +58,8 @@ def fitted(features: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tens
         labels: int64 [samples]; at least two differ.
         classes: all of them, with or without a sample.
     """
-    scaler = StandardScaler().fit(features.numpy())
-    scaled, known = scaler.transform(features.numpy()), labels.numpy()
+    scaler, known = StandardScaler(), labels.numpy()
+    scaled = scaler.fit_transform(features.double().numpy())
     model = LogisticRegression(C=_strength(scaled, known), max_iter=STEPS).fit(scaled, known)
     weight, bias = _every_class(model, classes)
     weight /= scaler.scale_

@@ -40,7 +40,7 @@ def worst(states: Iterable[State]) -> State:
 def tables(findings: Sequence[Finding]) -> Iterator[Table]:
     """One of each kind."""
     for kind, found in groupby(findings, key=lambda each: each.kind):
-        drawn = Table()
+        drawn = Table(expand=True)
         drawn.add_column(kind, overflow="fold", width=NAMES)
         drawn.add_column("state", width=STATES)
         drawn.add_column("", overflow="fold")

@@ -46,6 +46,7 @@ def _still_needed(params: Params) -> tuple[int, list[str]]:
             unknown.append(name)
             continue
         store = store_path(params.cache, pair.teacher, pair.source, "train")
-        there = sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+        files = [] if is_remote(store) else store.rglob("*")
+        there = sum(file.stat().st_size for file in files if file.is_file())
         needed += max(0, whole - there)
     return needed, unknown

@@ -1,6 +1,7 @@
 """Fine-tuning over the tiny world: it learns, resumes to the bit, and says what it cannot do."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,11 +15,14 @@ from safetensors.torch import load_file
 
 from eval import finetune
 from eval.finetuning import probe
+from eval.finetuning.plan import plan
+from pipeline.config import load_params
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
 from pipeline.shards import read_index, write_index
 from stage2_train.student import Student
 from stage2_train.training.trainer import Trainer
+from tests.official_downloads import PAPER
 from tests.tiny_world import tiny_params
 
 Command = Callable[..., dict]
@@ -30,6 +34,10 @@ def command(world: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setattr("stage2_train.training.cores.spare_cores", lambda _: None)
     settings = to_builtins(tiny_params(world))
     settings["train"] |= {"checkpoint_every": 1000, "loader_workers": 0}
+    actions = settings["sources"]["objects"] | {"splits": ["train01", "test01"]}
+    settings["sources"]["actions"] = actions
+    for split in ("train", "test"):
+        shutil.copytree(world / "shards/objects" / split, world / "shards/actions" / f"{split}01")
     settings["finetune"] |= {"batch_size": 8, "peak_lr": 3e-3, "full_peak_lr": 1e-3, "epochs": 12}
     (world / "params.yaml").write_text(yaml.safe_dump(settings))
     clip = load_openclip(settings["student"]["arch"])
@@ -58,9 +66,10 @@ def test_each_mode_learns_what_was_held_out(command: Command, mode: str, world: 
 
 
 def test_adapters_leave_a_student_that_loads_anywhere(command: Command, world: Path) -> None:
-    command("objects", "adapters", "--epochs", "1")
+    found = command("actions", "adapters", "--epochs", "1")
+    assert (found["trained_on"], found["scored_on"]) == ("actions/train01", "actions/test01")
     before = Student.load(world / "student")
-    after = Student.load(world / "runs/finetune/objects-adapters/student")
+    after = Student.load(world / "runs/finetune/actions-adapters/student")
     changed = {
         name
         for name, tensor in after.trainable().items()
@@ -128,6 +137,12 @@ def test_a_probe_knows_classes_without_a_sample() -> None:
 def test_what_is_not_there_is_one_line(command: Command, arguments: tuple, said: str) -> None:
     with pytest.raises(UserError, match=said):
         command(*arguments)
+
+
+def test_ucf101_is_trained_on_its_first_list() -> None:
+    planned = plan(load_params(PAPER), Path("student"), "ucf101", "full", None, None)
+    assert (planned.split, planned.held_out) == ("train01", "test01")
+    assert planned.out == Path("runs/unialign/finetune/ucf101-full")
 
 
 def test_a_source_without_labels_is_refused(command: Command, world: Path) -> None:
