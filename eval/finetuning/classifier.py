@@ -1,6 +1,7 @@
 """A student under a linear head: what a fine-tuning trains, saves and scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from eval.finetuning import saved
 from eval.finetuning.plan import Mode
 from stage2_train.stream.join import MiniBatch
-from stage2_train.student import Student, portable
+from stage2_train.student import Student
 from stage2_train.student.inputs import tokenizer_input
 from stage2_train.training.ranks import Ranks
 from stage2_train.training.step import Objective, StepLoss
@@ -40,7 +41,7 @@ class Classifier(Objective):
         super().__init__()
         self.student, self.projectors, self.recipe = student, None, ""
         self._modality, self._mode, self._classes = modality, mode, list(classes)
-        self._ranks, self._portable = Ranks.current(), list(student.trainable())
+        self._ranks, self._portable = Ranks.current(), list(student.trainable().values())
         self.register_buffer("texts", texts, persistent=False)
         self.head = zero_shot_head(texts[: len(classes)])
         _train_only(student, modality, mode)
@@ -69,10 +70,8 @@ class Classifier(Objective):
             OSError: it cannot be written.
         """
         if self._mode == "adapters":
-            every = dict(self.student.named_parameters())
-            kept = {name: every[name] for name in self._portable}
-            identity = self.student.openclip.identity
-            portable.write(folder, self.student.config, kept, identity, None)
+            with _counted_as_trained(self._portable):
+                self.student.save(folder)
         card = saved.Card(recipe=self.recipe, mode=self._mode, classes=self._classes)
         saved.write(folder, self._trained(), card)
 
@@ -95,6 +94,19 @@ def zero_shot_head(classes: Tensor) -> nn.Linear:
         head.weight.copy_(classes)
         head.bias.zero_()
     return head
+
+
+@contextmanager
+def _counted_as_trained(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Let a student save those too that are not trained here."""
+    idle = [parameter for parameter in parameters if not parameter.requires_grad]
+    try:
+        for parameter in idle:
+            parameter.requires_grad_(True)
+        yield
+    finally:
+        for parameter in idle:
+            parameter.requires_grad_(False)
 
 
 def _train_only(student: Student, modality: str, mode: Mode) -> None:

@@ -1,7 +1,9 @@
-"""VGGSound's videos: layout and clips of `pipeline.datasets.vggsound`, each kept as it is.
+"""VGGSound's videos, each kept as it is.
 
-vggsound.csv                           id, first second, label, train or test; no header
-.../<id>_<first second, 6 digits>.mp4  anywhere below, as the tars unpack
+    vggsound.csv                           id, first second, label, train or test; no header
+    .../<id>_<first second, 6 digits>.mp4  anywhere below, as the tars unpack
+
+Layout and clips are those of `pipeline.datasets.vggsound`.
 """
 
 from pathlib import Path
