@@ -49,14 +49,15 @@ class EncodedSplit:
 
     folder: Path
     index: ShardIndex
-    by: str
-    """What they are scored by: `labels` or `captions`."""
+    by: str | None
+    """What they are scored by: `labels` or `captions`; None: neither."""
     features: list[Tensor] = field(default_factory=list)
     """For each model float32 [samples, dim] on the CPU, not normalised."""
     texts: list[SampleText] = field(default_factory=list)
     folds: list[int | None] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     """Key -> why the sample was left out."""
+    keys: list[str] = field(default_factory=list)
 
     @property
     def labels(self) -> Tensor:
@@ -71,13 +72,15 @@ def encode_split(
     split: str,
     encoders: Sequence[Encoder],
     *,
-    by: str = "labels",
+    by: str | None = "labels",
     windows: int = 1,
+    modality: str | None = None,
 ) -> EncodedSplit:
     """Encode a source's split under its evaluation views, each made once for all models.
 
     Unreadable samples are left out, and told on stderr. Of a sound's windows the features are
-    averaged. `train.loader_workers` processes make the views, where they are many.
+    averaged. `train.loader_workers` processes make the views, where they are many. `modality` is
+    that of what is paired with the source's own, and encoded in its place.
 
     Raises:
         UserError: the split is not prepared, has no sample with `by` that is readable, or a label
@@ -85,10 +88,10 @@ def encode_split(
     """
     folder = path_or_url(params.shards) / source / split
     index = read_index(folder)
-    if windows > 1 and index.modality != "audio":
+    if windows > 1 and (modality or index.modality) != "audio":
         raise UserError(f"{folder}: {index.modality} has no {windows} windows, only sounds have")
     handed_on = tuple(encoder.handed_on for encoder in encoders)
-    make = HeldOutSamples(evaluation_views(params, source), windows, by, handed_on)
+    make = HeldOutSamples(evaluation_views(params, source, modality), windows, by, handed_on)
     workers = params.train.loader_workers if index.samples * windows > FEW_VIEWS else 0
     found = EncodedSplit(folder, index, by)
     parts: list[list[Tensor]] = [[] for _ in encoders]
@@ -102,10 +105,15 @@ def encode_split(
     return found
 
 
-def evaluation_views(params: Params, source: str) -> ViewMaker:
-    """Makes the views that a source's samples are scored under."""
-    modality = params.sources[source].modality
-    return ViewMaker(chain_for(modality, modality), params.seed, params.views)
+def evaluation_views(params: Params, source: str, modality: str | None = None) -> ViewMaker:
+    """Makes the views that a source's samples are scored under; of another modality than its own,
+    those of what is paired with them.
+
+    Raises:
+        UserError: nothing of that modality is paired with such samples.
+    """
+    own = params.sources[source].modality
+    return ViewMaker(chain_for(own, modality or own), params.seed, params.views)
 
 
 @contextmanager
@@ -133,6 +141,7 @@ def _kept(
                 found.unreadable[sample.key] = sample.why
                 continue
             _check_labels(found, sample.text)
+            found.keys.append(sample.key)
             found.texts.append(sample.text)
             found.folds.append(sample.fold)
             yield sample

@@ -46,7 +46,7 @@ class HeldOutSamples:
     maker: ViewMaker
     windows: int
     """Evenly spaced in a long sound; 1 is the evaluation view."""
-    by: str
+    by: str | None
     """What samples are scored by, `labels` or `captions`: those without are left out."""
     handed_on: tuple[Callable[[Any], Any], ...]
     """For each model what makes of a canonical view what it takes."""
@@ -64,7 +64,7 @@ class HeldOutSamples:
     def _sample(self, key: str, members: Mapping[str, bytes]) -> HeldOutSample | Unreadable | None:
         try:
             text = decode_text(members)
-            if not getattr(text, self.by):
+            if self.by and not getattr(text, self.by):
                 return None
             views = self._views(key, members)
         except UnreadableSample as error:

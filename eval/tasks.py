@@ -13,7 +13,7 @@ from eval.folds import fold_scores
 from eval.merged_classes import merged_scores
 from eval.multilabel import label_matrix, multilabel_scores
 from eval.protocol import Protocol
-from eval.retrieval import RetrievalScores, retrieval_scores
+from eval.retrieval_scores import RetrievalScores, retrieval_scores
 from pipeline.config.evaluation import Metric
 from pipeline.errors import UserError
 from pipeline.prompts import class_embeddings, text_embeddings

@@ -102,6 +102,18 @@ COMMANDS = [
         "pack/objects.jsonl", "runs", "eval.encode._features",
     ),
     Command(
+        "pipeline.doctor.__main__", "--params known.yaml",
+        "known.yaml", STDOUT, "pipeline.doctor.space.planned",
+    ),
+    Command(
+        "eval.finetune", "--ckpt student --source renders --mode adapters --epochs 2",
+        "student/student.json", "runs", "stage2_train.training.update.Update._backward",
+    ),
+    Command(
+        "eval.retrieval", "--ckpt student --from image --to points --source objects",
+        "student/student.json", "retrieval", "eval.encode._features",
+    ),
+    Command(
         "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
         INDEX, "ablate", "stage2_train.training.update.Update._backward",
     ),
@@ -121,6 +133,8 @@ def in_the_world(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     yaml = YAML(typ="safe", pure=True)
     yaml.dump(settings, Path("params.yaml"))
     yaml.dump(settings | {"cache": "fresh"}, Path("fresh.yaml"))
+    known = {name: pair for name, pair in settings["extract"].items() if pair["teacher"] == "clip"}
+    yaml.dump(settings | {"extract": known}, Path("known.yaml"))
     Student(load_openclip(params.student.arch), params.student).save("student")
     Image.new("RGB", (9, 9)).save("picture.png")
     vectors = np.ones((1, 16), np.float32)

@@ -1,9 +1,10 @@
 """The whole of params.yaml."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.config.data import ExtractionConfig, SourceConfig, TeacherConfig, ViewsConfig
 from pipeline.config.evaluation import BenchmarkConfig
+from pipeline.config.finetune import FinetuneConfig
 from pipeline.config.student import StudentConfig
 from pipeline.config.train import TrainConfig
 
@@ -34,6 +35,8 @@ class Params:
     """Its training."""
     benchmarks: dict[str, BenchmarkConfig]
     """Its zero-shot benchmarks by name."""
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    """How it is trained further on labels."""
 
     def __post_init__(self) -> None:
         """Names that point nowhere are found here, before anything runs."""

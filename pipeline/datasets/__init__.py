@@ -1,8 +1,9 @@
 """One file a dataset: its official layout, read unchanged.
 
 A converter is a module with `read(raw: Path, split: str) -> RawDataset`. Listing must be cheap;
-the bytes of an item are read one at a time. What several share: `folders`, `tables`, `hdf5`,
-`files`, `labels`.
+the bytes of an item are read one at a time. One of a public dataset says its `LICENCE`, its `HOME`,
+where to get it, and its `SIZE`, roughly, as downloaded. What several share: `folders`, `tables`,
+`hdf5`, `files`, `labels`.
 """
 
 import re

@@ -25,6 +25,8 @@ from pipeline.datasets.reading.youtube import ClipFiles, clip_key, clip_name, se
 from pipeline.errors import UserError
 
 LICENCE = "MIT (the captions); the clips are their uploaders'"
+HOME = "github.com/cdjkim/audiocaps, clips from YouTube"
+SIZE = "about 0.2 GB as FLAC at 16 kHz"
 SAMPLES = {"test": 975, "test-without-vggsound": 813}
 """The dataset's paper, and the supplement's section 3.1."""
 CAPTIONS = 5

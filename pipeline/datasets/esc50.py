@@ -18,6 +18,8 @@ from pipeline.datasets.reading.tables import read_table
 from pipeline.errors import UserError
 
 LICENCE = "CC BY-NC 3.0 (ESC-50; ESC-10 in it CC BY 3.0)"
+HOME = "github.com/karolpiczak/ESC-50"
+SIZE = "about 0.6 GB"
 SAMPLES = 2000
 CLASSES = 50
 FOLDS = 5

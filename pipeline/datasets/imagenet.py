@@ -22,6 +22,8 @@ from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UserError
 
 LICENCE = "ImageNet terms of access: non-commercial research and education"
+HOME = "image-net.org/download, after registration"
+SIZE = "about 145 GB"
 EXPECTED = {"train": 1_281_167, "val": 50_000}
 _DEVKIT = Path("ILSVRC2012_devkit_t12/data")
 

@@ -21,6 +21,11 @@ from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UserError
 
 LICENCE = "ModelNet: academic use; copyright of each model remains with its author"
+HOME = (
+    "shapenet.cs.stanford.edu/media/modelnet40_normal_resampled.zip or "
+    "modelnet.cs.princeton.edu/ModelNet40.zip"
+)
+SIZE = "about 2 GB"
 EXPECTED = {"train": 9843, "test": 2468}
 CLASSES = [
     "airplane", "bathtub", "bed", "bench", "bookshelf", "bottle", "bowl", "car", "chair",

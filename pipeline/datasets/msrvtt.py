@@ -17,6 +17,8 @@ from pipeline.datasets.reading.media import CLIPS, clip
 from pipeline.datasets.reading.tables import read_table
 
 LICENCE = "for research only (Microsoft); the clips are their uploaders'"
+HOME = "github.com/ArrowLuo/CLIP4Clip, which links MSRVTT.zip and the list"
+SIZE = "about 6 GB"
 SAMPLES = 1000
 """Rows of the list."""
 LIST = "MSRVTT_JSFUSION_test.csv"

@@ -24,6 +24,8 @@ from pipeline.datasets.reading.matlab import read_mat
 from pipeline.errors import UnreadableSample, UserError
 
 LICENCE = "NYU Depth v2: research use"
+HOME = "cs.nyu.edu/~fergus/datasets: nyu_depth_v2_labeled.mat and splits.mat"
+SIZE = "about 3 GB"
 EXPECTED = 654
 OWN = [
     "bathroom", "bedroom", "bookstore", "classroom", "dining_room", "home_office", "kitchen",

@@ -21,6 +21,8 @@ from pipeline.datasets.reading.hdf5 import Hdf5Array, Hdf5File
 from pipeline.errors import UnreadableSample
 
 LICENCE = "ScanObjectNN terms of use: research"
+HOME = "hkust-vgd.github.io/scanobjectnn, after a request: h5_files.zip"
+SIZE = "about 12 GB"
 _HARDEST = "objectdataset_augmentedrot_scale75.h5"
 SPLITS = {
     "train": ("main_split/training_objectdataset.h5", 2309),

@@ -25,6 +25,8 @@ from pipeline.datasets.reading.pictures import SUFFIXES, read_picture
 from pipeline.errors import UnreadableSample, UserError
 
 LICENCE = "SUN RGB-D: research use"
+HOME = "rgbd.cs.princeton.edu: SUNRGBD.zip and SUNRGBDtoolbox.zip"
+SIZE = "about 7 GB"
 EXPECTED = {"train": 5133, "test": 4659}
 SCENES = [
     "bathroom", "bedroom", "classroom", "computer_room", "conference_room", "corridor",

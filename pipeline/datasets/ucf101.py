@@ -21,6 +21,8 @@ from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UserError
 
 LICENCE = "none given; the clips are their uploaders'"
+HOME = "www.crcv.ucf.edu/data/UCF101.php: UCF101.rar and its split lists"
+SIZE = "about 7 GB"
 SAMPLES = {
     "train01": 9537, "test01": 3783,
     "train02": 9586, "test02": 3734,

@@ -27,6 +27,8 @@ from pipeline.errors import UnreadableSample, UserError
 from pipeline.small_files import read_json
 
 LICENCE = "ShapeNet terms of use: non-commercial research and education"
+HOME = "github.com/salesforce/ULIP, which links hf://datasets/SFXX/ulip"
+SIZE = "52,470 clouds, 30 views of each"
 EXPECTED = 52_470
 _MEND = "put ULIP's own file there"
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from pipeline.datasets import RawDataset
 from pipeline.datasets.reading.media import sound_and_frame
-from pipeline.datasets.reading.vggsound_clips import listed
+from pipeline.datasets.reading.vggsound_clips import HOME, LICENCE, SIZE, listed
 from pipeline.datasets.reading.youtube import ten_seconds
+
+__all__ = ["HOME", "LICENCE", "SIZE", "read"]
 
 
 def read(raw: Path, split: str) -> RawDataset:

@@ -85,14 +85,20 @@ class SourceStream:
         source: name under `sources`.
         targets: the source's opened stores.
         texts: where its labels stand.
+        split: of its shards; stores are of `train` alone.
     """
 
     def __init__(
-        self, params: Params, source: str, targets: list[TeacherTargets], texts: TextTable
+        self,
+        params: Params,
+        source: str,
+        targets: list[TeacherTargets],
+        texts: TextTable,
+        split: str = "train",
     ) -> None:
         self.source, self.targets, self.texts = source, targets, texts
         self.modality = params.sources[source].modality
-        self._folder = source_folder(params, source)
+        self._folder = source_folder(params, source, split)
         self._index: ShardIndex = read_index(self._folder)
         counts = [shard.count for shard in self._index.shards]
         self.order = SourceOrder(params.train.seed, source, counts)
@@ -187,12 +193,17 @@ class Streams:
         params: of the run.
         targets: source -> its opened stores.
         texts: where the sources' labels stand.
+        split: of all sources.
     """
 
     def __init__(
-        self, params: Params, targets: Mapping[str, list[TeacherTargets]], texts: TextTable
+        self,
+        params: Params,
+        targets: Mapping[str, list[TeacherTargets]],
+        texts: TextTable,
+        split: str = "train",
     ) -> None:
-        self._params, self._targets, self._texts = params, targets, texts
+        self._params, self._targets, self._texts, self._split = params, targets, texts, split
         self._opened: dict[str, SourceStream] = {}
 
     def __call__(self, draw: Draw) -> MiniBatch:
@@ -200,6 +211,6 @@ class Streams:
         source = draw.source
         if source not in self._opened:
             self._opened[source] = SourceStream(
-                self._params, source, self._targets[source], self._texts
+                self._params, source, self._targets[source], self._texts, self._split
             )
         return self._opened[source](draw)

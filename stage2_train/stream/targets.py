@@ -164,6 +164,6 @@ def _known_teacher(
     return teacher_identity(name, arch, config.precision, known)
 
 
-def source_folder(params: Params, source: str) -> Path:
-    """Folder of a source's training shards."""
-    return path_or_url(params.shards) / source / "train"
+def source_folder(params: Params, source: str, split: str = "train") -> Path:
+    """Folder of a source's shards of a split."""
+    return path_or_url(params.shards) / source / split

@@ -171,7 +171,17 @@ def _fill(
     path = folder / TENSORS
     if not path.exists():
         raise UserError(f"{path}: no such file, though {CARD} is there; train or copy it again")
-    tensors = {name: t for name, t in load_checkpoint(path).items() if wanted(name)}
+    fill_exactly(parameters, {n: t for n, t in load_checkpoint(path).items() if wanted(n)}, path)
+
+
+def fill_exactly(
+    parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor], path: Path
+) -> None:
+    """Copy the tensors of a file into `parameters`.
+
+    Raises:
+        UserError: the two name other tensors or shapes, or one is not finite.
+    """
     for name in sorted(parameters.keys() | tensors.keys()):
         expected, found = (
             f"shape {list(table[name].shape)}" if name in table else "no such tensor"

@@ -1,7 +1,7 @@
 """Everything a training stands on, opened and checked before its first step."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from stage2_train.stream.texts import TextTable, build_text_table
 from stage2_train.student import Student
 from stage2_train.student.adapted_block import adapted
 from stage2_train.student.projectors import FeatureProjectors
-from stage2_train.training.step import StepObjective
+from stage2_train.training.step import Objective, StepObjective
 
 _FREE = (
     "out", "loader_workers", "checkpoint_every", "keep_every", "step_timeout", "compile",
@@ -39,6 +39,7 @@ _FREE = (
 class Assembly:
     """The parts of a training."""
 
+    config: TrainConfig
     indexes: dict[str, ShardIndex]
     targets: dict[str, list[TeacherTargets]]
     """Source -> its stores, in the order of `train.teachers`."""
@@ -46,7 +47,11 @@ class Assembly:
     """Source -> how the ranks share its samples of one forward pass."""
     student: Student
     texts: TextTable
-    objective: StepObjective
+    objective: Objective
+    split: str = "train"
+    """Of the shards of all its sources."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else determines the training, beside the params that stage 2 depends on."""
 
     @property
     def stores(self) -> list[TeacherTargets]:
@@ -94,7 +99,7 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
         student.hold_trunk_in(torch.bfloat16)
     if config.compile:
         compile_blocks(student, len(config.sources))
-    return Assembly(indexes, targets, splits, student, texts, objective.to(device))
+    return Assembly(config, indexes, targets, splits, student, texts, objective.to(device))
 
 
 def compile_blocks(student: Student, sources: int) -> None:
@@ -119,7 +124,7 @@ def make_projectors(
 
 def recipe(params: Params, assembly: Assembly) -> dict[str, Any]:
     """What determines a training: settings, data and targets, but not the number of ranks."""
-    train = {name: value for name, value in asdict(params.train).items() if name not in _FREE}
+    train = {name: value for name, value in asdict(assembly.config).items() if name not in _FREE}
     prompts = {source: params.sources[source].prompts for source in assembly.indexes}
     return training_identity(
         settings={
@@ -128,6 +133,7 @@ def recipe(params: Params, assembly: Assembly) -> dict[str, Any]:
             "student": asdict(params.student),
             "train": train,
             "stream": STREAM,
+            **assembly.settings,
         },
         clip=assembly.student.openclip.identity,
         indexes=assembly.indexes,

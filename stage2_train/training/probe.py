@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -38,9 +39,16 @@ class Probe:
     The samples are of the training split: it shows that training goes on, not how good it is.
     """
 
-    def __init__(self, params: Params, indexes: Mapping[str, ShardIndex], texts: TextTable) -> None:
+    def __init__(
+        self,
+        params: Params,
+        indexes: Mapping[str, ShardIndex],
+        texts: TextTable,
+        split: str = "train",
+    ) -> None:
         self._texts = texts
-        read = {source: _read(params, source, index, texts) for source, index in indexes.items()}
+        folders = {source: source_folder(params, source, split) for source in indexes}
+        read = {s: _read(params, s, folders[s], index, texts) for s, index in indexes.items()}
         self._sources = {source: probed for source, probed in read.items() if probed.rows}
 
     @torch.no_grad()
@@ -58,10 +66,12 @@ class Probe:
         return sum(row in own for row, own in zip(found, probed.rows)) / len(found)
 
 
-def _read(params: Params, source: str, index: ShardIndex, texts: TextTable) -> _Probed:
+def _read(
+    params: Params, source: str, folder: Path, index: ShardIndex, texts: TextTable
+) -> _Probed:
     maker = ViewMaker(chain_for(index.modality, index.modality), params.seed, params.views)
     inputs, rows = [], []
-    for key, members in read_shard(source_folder(params, source), index.shards[0]):
+    for key, members in read_shard(folder, index.shards[0]):
         try:
             view = maker(decode_member(members, maker.chain.member), key, EVALUATION)
             rows.append(texts.rows(source, decode_text(members)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -47,7 +48,25 @@ class StepLoss:
     """Source -> share of each expert that it sees, over all ranks."""
 
 
-class StepObjective(nn.Module):
+class Objective(nn.Module):
+    """What a training optimises: a module of mini-batches -> `StepLoss`."""
+
+    student: Student
+    projectors: FeatureProjectors | None
+    """Heads that only training needs, where there are some."""
+    texts: Tensor
+    """Float32 [texts, embed_dim], the TextTable's features, on the student's device."""
+
+    def save(self, folder: Path) -> None:
+        """Write what was trained.
+
+        Raises:
+            OSError: it cannot be written; what lies there is as it was.
+        """
+        self.student.save(folder, self.projectors)
+
+
+class StepObjective(Objective):
     """The student, its projectors and every objective as one module of mini-batches -> loss.
 
     Every rank sees every source in every step, so no parameter is ever without a gradient.
@@ -65,8 +84,7 @@ class StepObjective(nn.Module):
         UserError: the anchor teacher is not the student's own CLIP.
     """
 
-    texts: Tensor
-    """The TextTable's features, on the student's device."""
+    projectors: FeatureProjectors
 
     def __init__(
         self,

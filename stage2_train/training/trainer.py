@@ -1,7 +1,7 @@
 """The training loop: feed -> update -> log, with checkpoints that lose nothing."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import isfinite
@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from stage2_train.stream.feed import open_feed
 from stage2_train.stream.join import Streams
 from stage2_train.stream.loader import LoadedBatches, RankLoader
-from stage2_train.training.assembly import assemble, recipe
+from stage2_train.training.assembly import Assembly, assemble, recipe
 from stage2_train.training.checkpoint import Checkpoints, Progress, training_tensors
 from stage2_train.training.logbook import Logbook
 from stage2_train.training.probe import Probe
@@ -38,14 +38,25 @@ _LOST = (
 
 
 class Trainer:
-    """A training on this rank, opened and checked before its first step."""
+    """A training on this rank, opened and checked before its first step.
 
-    def __init__(self, params: Params) -> None:
-        self.params, self.config = params, params.train
-        self.out = Path(self.config.out)
+    Args:
+        params: of the run.
+        assembler: of what is trained, for a device and a number of ranks; default: the student, as
+            stage 2 does.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        assembler: Callable[[Params, torch.device, int], Assembly] = assemble,
+    ) -> None:
+        self.params = params
         self.ranks = Ranks.current()
         self.device = torch.device(default_device())
-        self.assembly = assemble(params, self.device, self.ranks.count)
+        self.assembly = assembler(params, self.device, self.ranks.count)
+        self.config = self.assembly.config
+        self.out = Path(self.config.out)
         self.student, self.objective = self.assembly.student, self.assembly.objective
         parameters = {n: p for n, p in self.objective.named_parameters() if p.requires_grad}
         optimizer = make_optimizer(parameters, self.config)
@@ -115,7 +126,8 @@ class Trainer:
 
     def _train(self, progress: Progress, log: Logbook | None, watchdog: Watchdog) -> Progress:
         """To the last step, or to the one at which it was asked to stop."""
-        probe = Probe(self.params, self.assembly.indexes, self.assembly.texts) if log else None
+        parts = self.assembly
+        probe = Probe(self.params, parts.indexes, parts.texts, parts.split) if log else None
         with self.feed(progress) as feed:
             while progress.step < self.total_steps:
                 step = progress.step + 1
@@ -140,7 +152,7 @@ class Trainer:
         error = None
         if log:
             try:
-                self.student.save(self.out / STUDENT, self.objective.projectors)
+                self.objective.save(self.out / STUDENT)
                 log.write_curves()
             except OSError as why:
                 error = f"{why.filename or self.out}: {why.strerror or why}"
@@ -185,7 +197,7 @@ class Trainer:
         """This rank's data from where a training stands, made ready by processes of its own."""
         parts, config = self.assembly, self.config
         texts = replace(parts.texts, features=torch.empty(0))  # the student's business alone
-        streams = Streams(self.params, parts.targets, texts)
+        streams = Streams(self.params, parts.targets, texts, parts.split)
         orders = parts.orders(config.seed)
         loader = RankLoader(orders, parts.batch_splits, progress.cursors, self.ranks.rank)
         pinned = self.device.type == "cuda"

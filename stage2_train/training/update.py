@@ -13,7 +13,7 @@ from stage2_train.stream.join import MiniBatch
 from stage2_train.stream.loader import LoadedBatches
 from stage2_train.stream.order import Cursor
 from stage2_train.training.ranks import Ranks
-from stage2_train.training.step import StepLoss, StepObjective
+from stage2_train.training.step import Objective, StepLoss
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Update:
     """
 
     def __init__(
-        self, objective: StepObjective, optimizer: torch.optim.Optimizer, accumulate: int
+        self, objective: Objective, optimizer: torch.optim.Optimizer, accumulate: int
     ) -> None:
         self._optimizer, self._accumulate = optimizer, accumulate
         self._objective, self._ranks = objective, Ranks.current()

@@ -14,6 +14,8 @@ from pipeline.datasets.reading.tables import read_table
 from pipeline.datasets.reading.youtube import ClipFiles, clip_key, second
 
 LICENCE = "CC BY 4.0 (the labels); the clips are their uploaders'"
+HOME = "www.robots.ox.ac.uk/~vgg/data/vggsound, clips from YouTube"
+SIZE = "about 300 GB"
 SAMPLES = {"train": 183_730, "test": 15_446}
 """Rows of vggsound.csv."""
 CLASSES = 309

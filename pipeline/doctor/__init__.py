@@ -1,0 +1,9 @@
+"""What a recipe needs, and whether it is on this machine.
+
+finding     one line of the tables
+datasets    the raw downloads
+made        shards and feature stores
+teachers    weights
+machine     Python, libraries, codecs, extras
+space       room on the disks
+"""

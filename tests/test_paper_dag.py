@@ -1,0 +1,42 @@
+"""configs/unialign.yaml as DVC takes it: with folders and weights in place, `dvc repro` is all."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import load_params
+from tests.official_downloads import PAPER, make_all
+from tests.test_dag import CODE, FILES, REPOSITORY, ran, run
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with the paper's params, its raw folders and weights in miniature."""
+    root = tmp_path_factory.mktemp("paper")
+    for folder in (*CODE, ".dvc"):
+        ignored = shutil.ignore_patterns("__pycache__", "tmp", "cache")
+        shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
+    for name in FILES:
+        shutil.copy(REPOSITORY / name, root / name)
+    shutil.copy(PAPER, root / "params.yaml")
+    make_all(root)
+    run(root, "git", "init", "-q")
+    return root
+
+
+def test_the_dag_is_the_papers_experiment(project: Path) -> None:
+    params = load_params(PAPER)
+    made = [f"{params.shards}/{source}" for source in params.sources]
+    made += [f"{params.cache}/{e.teacher}/{e.source}-train.zarr" for e in params.extract.values()]
+    for folder in (*made, f"{params.train.out}/student"):  # which a dry run does not make
+        (project / folder).mkdir(parents=True)
+    prepare = {f"prepare@{source}" for source in params.sources}
+    extract = {f"extract@{name}" for name in params.extract}
+    assert ran(run(project, "dvc", "repro", "--dry")) >= {*prepare, *extract, "train", "zeroshot"}
+
+
+def test_without_a_dataset_dvc_names_its_folder(project: Path) -> None:
+    shutil.rmtree(project / "data" / "nyud")
+    with pytest.raises(AssertionError, match="data/nyud"):
+        run(project, "dvc", "repro", "--dry", "prepare@nyud")
