@@ -39,6 +39,16 @@ def repair_command(teacher: str, source: str) -> str:
     return f"{verify_command(teacher, source)} --repair"
 
 
+def train_command() -> str:
+    """Trains the student."""
+    return _over_params("stage2_train")
+
+
+def zeroshot_command(student: object) -> str:
+    """Scores the student in a folder."""
+    return _over_params(f"eval.zeroshot --ckpt {student}")
+
+
 def same_command() -> str:
     """The command that runs now, to be run again; that of DVC, where DVC runs it."""
     if "DVC_STAGE" in os.environ:

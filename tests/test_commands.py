@@ -94,6 +94,10 @@ COMMANDS = [
         "index.npz", STDOUT, "eval.embeddings.Embeddings.nearest",
     ),
     Command(
+        "eval.report.__main__", "--ckpt student",
+        "params.yaml", "report", "eval.report.contents.held_out",
+    ),
+    Command(
         "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
         INDEX, "ablate", "stage2_train.training.update.Update._backward",
     ),

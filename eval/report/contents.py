@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.report import curves, recipe, scores
+from eval.report.curves import Chart
 from eval.report.experts import ExpertUse, expert_use
 from eval.report.failures import CAUSES, Failure, Likeness, examples, failures
 from eval.report.held_out import HeldOut, held_out
 from eval.report.missing import Missing, found
 from eval.report.neighbours import Near, Texts, neighbours, texts_of
+from eval.report.scores import ClassScore, Confusion, Row
 from pipeline.config import Params
 from pipeline.device import default_device
 from pipeline.prompts import text_embeddings
@@ -50,10 +52,10 @@ class Contents:
     splits: dict[str, recipe.Split | Missing]
     stores: dict[str, recipe.Store | Missing]
     training: recipe.Training | Missing
-    curves: list[curves.Chart] | Missing
-    scores: list[scores.Row] | Missing
-    per_class: dict[str, list[scores.ClassScore]] | Missing
-    confusions: dict[str, list[scores.Confusion]] | Missing
+    curves: list[Chart] | Missing
+    scores: list[Row] | Missing
+    per_class: dict[str, list[ClassScore]] | Missing
+    confusions: dict[str, list[Confusion]] | Missing
     matrices: dict[str, str] | Missing
     gallery: Gallery | Missing
     experts: list[ExpertUse] | Missing

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands import train_command
 from pipeline.errors import UserError
 from pipeline.small_files import read_json
 from stage2_train.training.logbook import CURVES
@@ -43,7 +44,7 @@ def records(run: Path) -> list[Record]:
     Raises:
         UserError: it is not there, or something else.
     """
-    mend = "dvc repro train makes it"
+    mend = f"run: {train_command()}"
     try:
         return read_json(run / CURVES, list[Record], mend)
     except FileNotFoundError:
@@ -75,10 +76,10 @@ def _chart(kind: str, names: Sequence[str], found: Sequence[Record]) -> Chart:
     return Chart(kind.replace("_", " "), low, high, lines)
 
 
-def _points(name: str, found: Sequence[Record]) -> list[tuple[float, float]]:
+def _points(name: str, found: Sequence[Record]) -> list[tuple[Any, Any]]:
     """(step, value) of the records that have a finite one."""
-    there = ((record.get("step"), record.get(name)) for record in found)
-    return [(float(s), float(v)) for s, v in there if _is_number(s) and _is_number(v)]
+    pairs = ((record.get("step"), record.get(name)) for record in found)
+    return [pair for pair in pairs if all(map(_is_number, pair))]
 
 
 def _is_number(value: Any) -> bool:

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from ruamel.yaml import YAML
-from ruamel.yaml.compat import StringIO
 
 from eval.report import curves, failures, held_out, recipe
 from eval.report.contents import Contents, Gallery
@@ -73,11 +72,7 @@ def _own(name: str) -> Markup:
 
 
 def _yaml(contents: Contents) -> str:
-    text = StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False
-    yaml.dump(msgspec.to_builtins(contents.params), text)
-    return text.getvalue()
+    return yaml.safe_dump(msgspec.to_builtins(contents.params), sort_keys=False)
 
 
 def _percent(share: float | None) -> str:

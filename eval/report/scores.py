@@ -10,6 +10,7 @@ from PIL import Image
 
 from eval.report.media import picture_uri
 from eval.scoreboard import METRICS, Metrics
+from pipeline.commands import zeroshot_command
 from pipeline.errors import UserError
 from pipeline.small_files import read_json, read_small
 
@@ -21,7 +22,6 @@ CONFUSED = 12
 """Pairs of classes that are named."""
 LARGEST_CSV = 1 << 26
 """Bytes of a table: a million predictions."""
-MEND = "run: dvc repro zeroshot"
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,15 @@ def metrics(run: Path) -> dict[str, Metrics]:
     Raises:
         UserError: it is not there, or something else.
     """
-    path = run / "zeroshot" / METRICS
+    path, mend = run / "zeroshot" / METRICS, _mend(run)
     try:
-        return read_json(path, dict[str, Metrics], MEND)
+        return read_json(path, dict[str, Metrics], mend)
     except FileNotFoundError:
-        raise UserError(f"{path}: not found; {MEND}") from None
+        raise UserError(f"{path}: not found; {mend}") from None
+
+
+def _mend(run: Path) -> str:
+    return f"run: {zeroshot_command(run / 'student')}"
 
 
 def rows(found: Mapping[str, Metrics]) -> list[Row]:
@@ -135,23 +139,23 @@ def matrices(run: Path) -> dict[str, str]:
             with Image.open(path, formats=("PNG",)) as picture:
                 found[path.stem] = picture_uri(picture.convert("RGB"), PICTURE, quality=80)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: expected a picture ({error}); {MEND}") from None
+            raise UserError(f"{path}: expected a picture ({error}); {_mend(run)}") from None
     return found
 
 
 def _tables(run: Path, folder: str) -> list[tuple[str, list[dict[str, str]]]]:
     paths = sorted((run / "zeroshot" / folder).glob("*.csv"))
     if not paths:
-        raise UserError(f"{run / 'zeroshot' / folder}: not found, or empty; {MEND}")
-    return [(path.stem, _table(path)) for path in paths]
+        raise UserError(f"{run / 'zeroshot' / folder}: not found, or empty; {_mend(run)}")
+    return [(path.stem, _table(path, _mend(run))) for path in paths]
 
 
-def _table(path: Path) -> list[dict[str, str]]:
+def _table(path: Path, mend: str) -> list[dict[str, str]]:
     wanted = {"per_class": ("class", "samples"), "predictions": ("actual", "predicted")}
     try:
-        table = list(csv.DictReader(read_small(path, MEND, LARGEST_CSV).decode().splitlines()))
+        table = list(csv.DictReader(read_small(path, mend, LARGEST_CSV).decode().splitlines()))
         if any(row.get(name) is None for row in table for name in wanted[path.parent.name]):
             raise ValueError(f"without {' and '.join(wanted[path.parent.name])}")
     except ValueError as error:
-        raise UserError(f"{path}: expected what eval.zeroshot writes ({error}); {MEND}") from None
+        raise UserError(f"{path}: expected what eval.zeroshot writes ({error}); {mend}") from None
     return table
