@@ -97,6 +97,9 @@ def test_the_dag_scores_the_student_and_its_teachers(project: Path) -> None:
     assert 0 <= metrics["points"]["student_top1"] <= 1
     assert "ulip" in (project / "runs/demo/zeroshot/table.txt").read_text()
     assert "student_top1" in run(project, "dvc", "metrics", "show")
+    page = (project / "runs/demo/report/index.html").read_text()
+    assert 'class="missing"' not in page
+    assert len(page) < 15_000_000
 
 
 def test_nothing_runs_again_when_nothing_changed(project: Path) -> None:

@@ -32,10 +32,10 @@ def main() -> None:
         from pipeline.atomic import write_atomically
 
     contents = contents_of(params, arguments.ckpt)
-    for part, why in contents.missing().items():
-        print(f"{part} left out: {why}", file=sys.stderr)
     out = arguments.ckpt.parent / "report" / "index.html"
     write_atomically(out, rendered(contents).encode())
+    for part, why in contents.missing().items():
+        print(f"{part} left out: {why}", file=sys.stderr)
     print(out)
 
 

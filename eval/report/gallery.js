@@ -1,6 +1,7 @@
 "use strict";
-// The gallery's script: no library, no network. What is asked for stands in the address (#query-12),
-// so that links, reloads and the browser's back button lead to it. Texts never become markup.
+// The gallery's script: no library, no network. What is asked for stands in the address
+// (#query-12), so that links, reloads and the browser's back button lead to it. Texts never become
+// markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const TURN = 0.35; // radians by an arrow key
@@ -20,8 +21,9 @@ function queryOf(typed) {
   if (!plain) return -1;
   const texts = data.texts.map((text) => text.words.toLowerCase());
   const words = plain.split(/\s+/);
+  const hasAll = (text) => words.every((word) => text.includes(word));
   const exact = texts.indexOf(plain);
-  const place = exact >= 0 ? exact : texts.findIndex((text) => words.every((word) => text.includes(word)));
+  const place = exact >= 0 ? exact : texts.findIndex(hasAll);
   return place < 0 ? -1 : data.items.length + place;
 }
 
@@ -42,24 +44,29 @@ function spoken(item) {
 
 function medium(item) {
   const shown = item.medium, name = spoken(item);
-  if (shown.kind === "picture") return element("img", "", { class: "medium", alt: name, src: shown.src });
+  if (shown.kind === "picture") return picture(shown.src, name);
   if (shown.kind === "clip") return clip(shown, name);
   if (shown.kind === "points") return cloud(shown, name);
-  if (shown.kind === "sound") {
-    const both = element("div");
-    both.append(
-      element("img", "", { class: "medium", alt: "spectrogram of " + name, src: shown.picture }),
-      element("audio", "", { controls: "", preload: "none", src: shown.src, "aria-label": name }),
-    );
-    return both;
-  }
+  if (shown.kind === "sound") return sound(shown, name);
   return element("p", item.caption || item.key, { class: "medium words" });
+}
+
+function picture(src, name) {
+  return element("img", "", { class: "medium", alt: name, src });
+}
+
+function sound(shown, name) {
+  const made = element("div");
+  const player = { controls: "", preload: "none", src: shown.src, "aria-label": name };
+  made.append(picture(shown.picture, "spectrogram of " + name), element("audio", "", player));
+  return made;
 }
 
 function clip(shown, name) {
   const made = element("div", "", { class: "clip", role: "img", "aria-label": name });
-  const style = { "--width": shown.width + "px", "--height": shown.height + "px", "--frames": shown.frames };
-  for (const [key, value] of Object.entries(style)) made.style.setProperty(key, value);
+  made.style.setProperty("--width", shown.width + "px");
+  made.style.setProperty("--height", shown.height + "px");
+  made.style.setProperty("--frames", shown.frames);
   made.style.setProperty("background-image", "url(" + shown.src + ")");
   return made;
 }
@@ -70,7 +77,8 @@ function cloud(shown, name) {
     class: "medium", width: 256, height: 256, tabindex: 0, role: "img", "aria-label": label,
   });
   const bytes = Uint8Array.from(atob(shown.xyz), (letter) => letter.charCodeAt(0));
-  const state = { canvas, points: Float32Array.from(bytes, (byte) => (byte - 128) / 127), angle: 0.5 };
+  const points = Float32Array.from(bytes, (byte) => (byte - 128) / 127);
+  const state = { canvas, points, angle: 0.5 };
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -TURN, ArrowRight: TURN }[event.key];
     if (!step) return;
@@ -90,7 +98,8 @@ function cloud(shown, name) {
 
 // Far points first, faint; y is up, and the cloud turns around it.
 function draw({ canvas, points, angle }) {
-  const pen = canvas.getContext("2d"), side = canvas.width, sin = Math.sin(angle), cos = Math.cos(angle);
+  const pen = canvas.getContext("2d"), side = canvas.width;
+  const sin = Math.sin(angle), cos = Math.cos(angle);
   const seen = [];
   for (let at = 0; at < points.length; at += 3) {
     const x = points[at], z = points[at + 2];
@@ -120,22 +129,30 @@ function turn() {
 function card(query, [row, cosine]) {
   const item = data.items[row], judged = verdict(query, item);
   const made = element("li", "", { class: judged });
-  made.append(medium(item), element("div", item.label || item.caption || item.key), element("div", "cosine " + cosine.toFixed(3)));
-  if (judged) made.append(element("div", (judged === "right" ? "\u2713 " : "\u2717 ") + judged, { class: "mark " + judged }));
-  made.append(element("a", "search by this", { href: "#query-" + row, "aria-label": "search by this " + spoken(item) }));
+  const sign = { right: "\u2713 ", wrong: "\u2717 " }[judged];
+  made.append(medium(item), element("div", item.label || item.caption || item.key));
+  made.append(element("div", "cosine " + cosine.toFixed(3)));
+  if (judged) made.append(element("div", sign + judged, { class: "mark " + judged }));
+  const link = { href: "#query-" + row, "aria-label": "search by this " + spoken(item) };
+  made.append(element("a", "search by this", link));
   return made;
 }
 
+function where(item) {
+  return item.source + ", " + item.key + (item.caption ? ": " + item.caption : "");
+}
+
 function show(query) {
-  const item = data.items[query], asked = document.getElementById("query"), found = document.getElementById("found");
+  const item = data.items[query], label = labelOf(query);
   const words = item ? spoken(item) : data.texts[query - data.items.length].words;
   document.getElementById("said").textContent = "Nearest to " + words;
+  const asked = document.getElementById("query"), found = document.getElementById("found");
   asked.replaceChildren(element("h3", "Query: " + words));
-  if (item) asked.append(medium(item), element("p", item.source + ", " + item.key + (item.caption ? ": " + item.caption : ""), { class: "note" }));
+  if (item) asked.append(medium(item), element("p", where(item), { class: "note" }));
   found.replaceChildren();
   for (const [modality, near] of Object.entries(data.near[query])) {
-    const label = labelOf(query);
-    const lacking = label && !data.labels[modality].includes(label) ? " (no class of that name)" : "";
+    const known = !label || data.labels[modality].includes(label);
+    const lacking = known ? "" : " (no class of that name)";
     const list = element("ul", "", { class: "cards" });
     list.append(...near.map((each) => card(query, each)));
     found.append(element("h3", modality + lacking), list);
@@ -149,18 +166,21 @@ function asked() {
 }
 
 function fill() {
-  for (const text of data.texts) document.getElementById("texts").append(element("option", "", { value: text.words }));
-  const select = document.getElementById("item");
+  const texts = document.getElementById("texts"), select = document.getElementById("item");
+  texts.append(...data.texts.map((text) => element("option", "", { value: text.words })));
   select.append(element("option", "choose an item", { value: "" }));
   for (const modality of data.modalities) {
     const group = element("optgroup", "", { label: modality });
     data.items.forEach((item, row) => {
       if (item.modality !== modality) return;
-      group.append(element("option", (item.label || item.caption) + " (" + item.key + ")", { value: row }));
+      const words = (item.label || item.caption) + " (" + item.key + ")";
+      group.append(element("option", words, { value: row }));
     });
     select.append(group);
   }
-  for (const figure of document.querySelectorAll("[data-item]")) figure.prepend(medium(data.items[figure.dataset.item]));
+  for (const figure of document.querySelectorAll("[data-item]")) {
+    figure.prepend(medium(data.items[figure.dataset.item]));
+  }
 }
 
 function setMotion(wanted) {
@@ -179,8 +199,9 @@ function start() {
   document.getElementById("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     const typed = document.getElementById("words").value, query = queryOf(typed);
+    const said = document.getElementById("said");
     if (query >= 0) location.hash = "query-" + query;
-    else document.getElementById("said").textContent = "No class or caption has the words: " + typed;
+    else said.textContent = "No class or caption has the words: " + typed;
   });
   addEventListener("hashchange", () => {
     const query = asked();

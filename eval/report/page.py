@@ -13,6 +13,7 @@ from eval.report import curves, failures, held_out, recipe
 from eval.report.contents import Contents, Gallery
 from eval.report.missing import Missing
 from eval.report.recipe import Store
+from eval.report.scores import Row
 
 FOLDER = Path(__file__).parent
 CAUSES = {
@@ -38,9 +39,16 @@ def rendered(contents: Contents) -> str:
         alike=failures.ALIKE, most=held_out.MOST, candidates=held_out.CANDIDATES,
         plane=(curves.WIDTH, curves.HEIGHT),
         total=sum(store.bytes for store in contents.stores.values() if isinstance(store, Store)),
+        published=any(
+            name.startswith("published") for row in _rows(contents) for name in row.scores
+        ),
         data="" if isinstance(gallery, Missing) else _script_data(gallery_data(gallery)),
         style=_own("page.css"), script=_own("gallery.js"),
     )  # fmt: skip
+
+
+def _rows(contents: Contents) -> list[Row]:
+    return [] if isinstance(contents.scores, Missing) else contents.scores
 
 
 def gallery_data(gallery: Gallery) -> dict[str, Any]:
