@@ -120,19 +120,22 @@ def _in(held_out: HeldOut, modality: str, words: Likeness) -> Iterator[Failure]:
 
 
 def examples(found: Sequence[Failure], held_out: HeldOut, most: int) -> Mapping[str, list[Failure]]:
-    """Cause -> its clearest failures, one for each pair of classes; of `gap` the widest first."""
+    """Cause -> its clearest failures, one for each pair of classes; of `gap` the widest first, one
+    for each class that asks."""
     shown: dict[str, list[Failure]] = {name: [] for name in CAUSES}
     seen = set[tuple[str, ...]]()
     for failure in sorted(found, key=lambda f: _order(f, held_out)):
-        pair = (failure.cause, *_classes(failure, held_out))
-        if pair not in seen and len(shown[failure.cause]) < most:
-            seen.add(pair)
+        tells = (failure.cause, *_classes(failure, held_out))
+        if tells not in seen and len(shown[failure.cause]) < most:
+            seen.add(tells)
             shown[failure.cause].append(failure)
     return shown
 
 
-def _classes(failure: Failure, held_out: HeldOut) -> tuple[str, str]:
-    return held_out.items[failure.query].label, held_out.items[failure.near.row].label
+def _classes(failure: Failure, held_out: HeldOut) -> list[str]:
+    """What another failure would tell again."""
+    rows = [failure.query] if failure.cause == "gap" else [failure.query, failure.near.row]
+    return sorted(held_out.items[row].label for row in rows)
 
 
 def _order(failure: Failure, held_out: HeldOut) -> tuple[float, str, str]:
