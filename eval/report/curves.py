@@ -1,6 +1,5 @@
 """Training curves as small charts: lines of an inline SVG, one chart for each kind of value."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ WIDTH, HEIGHT = 300, 120
 """Of a chart's plane, in the SVG's own units."""
 LEFT_OUT = ("step", "recipe", "expert_use", "skipped_steps", "replaced_samples")
 """Of a record: no curves, or shown elsewhere."""
+LARGEST = 1e30
+"""What is beyond is of a training that diverged, and would flatten all others."""
 Record = dict[str, Any]
 
 
@@ -77,16 +78,17 @@ def _chart(kind: str, names: Sequence[str], found: Sequence[Record]) -> Chart:
 
 
 def _points(name: str, found: Sequence[Record]) -> list[tuple[Any, Any]]:
-    """(step, value) of the records that have a finite one."""
+    """(step, value) of the records that have one."""
     pairs = ((record.get("step"), record.get(name)) for record in found)
     return [pair for pair in pairs if all(map(_is_number, pair))]
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) < LARGEST
 
 
 def _svg(points: Sequence[tuple[float, float]], last_step: float, low: float, high: float) -> str:
     """Steps from left to right, high values at the top."""
-    across, up = WIDTH / (last_step or 1.0), HEIGHT / ((high - low) or 1.0)
-    return " ".join(f"{s * across:.1f},{HEIGHT - (v - low) * up:.1f}" for s, v in points)
+    span, steps = (high - low) or 1.0, last_step or 1.0
+    places = ((s / steps * WIDTH, HEIGHT - (v - low) / span * HEIGHT) for s, v in points)
+    return " ".join(f"{across:.1f},{down:.1f}" for across, down in places)

@@ -86,7 +86,9 @@ def test_examples_are_the_clearest_one_for_each_pair(labels, seed: int, most: in
     assert list(by_cause) == list(CAUSES)
     for name, cases in by_cause.items():
         asked = [shown.items[c.query].label for c in cases]
-        pairs = [frozenset({right, shown.items[c.near.row].label}) for right, c in zip(asked, cases)]
+        pairs = [
+            frozenset({right, shown.items[c.near.row].label}) for right, c in zip(asked, cases)
+        ]
         assert len(cases) == len(set(asked if name == "gap" else pairs)) <= most
         strengths = [case.strength for case in cases]
         assert strengths == pytest.approx(sorted(strengths, reverse=name != "gap"), abs=1e-5)
