@@ -1,4 +1,4 @@
-# make demo   environment, then the whole pipeline on the embedded pack, and its score table
+# make demo   environment, then the whole pipeline on the embedded pack, its score table and its page
 # make test   environment, then lint, types and the test suite
 
 PYTHON ?= python3
@@ -15,6 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: $(READY)
 	dvc repro
 	@cat runs/demo/zeroshot/table.txt
+	@echo 'The page over this run: runs/demo/report/index.html'
 
 # Two files at a time, for at full size one takes 8 GB; the longest first (tests/conftest.py)
 test: $(DEV)

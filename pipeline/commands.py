@@ -39,6 +39,11 @@ def repair_command(teacher: str, source: str) -> str:
     return f"{verify_command(teacher, source)} --repair"
 
 
+def train_command() -> str:
+    """Trains the student."""
+    return _over_params("stage2_train")
+
+
 def zeroshot_command(ckpt: object) -> str:
     """Scores the student in a folder."""
     return _over_params(f"eval.zeroshot --ckpt {ckpt}")

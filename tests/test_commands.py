@@ -114,6 +114,10 @@ COMMANDS = [
         "student/student.json", "retrieval", "eval.encode._features",
     ),
     Command(
+        "eval.report.__main__", "--ckpt student",
+        "params.yaml", "report", "eval.report.contents.held_out",
+    ),
+    Command(
         "eval.ablate", "--without clip-objects --benchmark image --seeds 0",
         INDEX, "ablate", "stage2_train.training.update.Update._backward",
     ),

@@ -97,6 +97,9 @@ def test_the_dag_scores_the_student_and_its_teachers(project: Path) -> None:
     assert 0 <= metrics["points"]["student_top1"] <= 1
     assert "ulip" in (project / "runs/demo/zeroshot/table.txt").read_text()
     assert "student_top1" in run(project, "dvc", "metrics", "show")
+    page = (project / "runs/demo/report/index.html").read_text()
+    assert "there is not everything" not in page
+    assert len(page) < 15_000_000
 
 
 def test_nothing_runs_again_when_nothing_changed(project: Path) -> None:
@@ -105,7 +108,7 @@ def test_nothing_runs_again_when_nothing_changed(project: Path) -> None:
 
 def test_a_changed_training_weight_trains_and_scores_again_only(project: Path) -> None:
     change_params(project, peak_lr=2e-3)
-    assert ran(run(project, "dvc", "repro")) == {"train", "zeroshot"}
+    assert ran(run(project, "dvc", "repro")) == {"train", "zeroshot", "report"}
 
 
 def test_a_new_converter_and_source_prepare_alone(project: Path) -> None:

@@ -17,6 +17,7 @@ ENTRY = {
     "extract": "stage1_extract.__main__",
     "train": "stage2_train.__main__",
     "zeroshot": "eval.zeroshot",
+    "report": "eval.report.__main__",
 }
 NO_NUMBER = {
     "pipeline/commands.py", "pipeline/errors.py", "pipeline/unknown_name.py",
@@ -104,6 +105,6 @@ def test_every_dependency_of_a_stage_is_there(stage: str) -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("stage", ["extract", "train", "zeroshot"])
+@pytest.mark.parametrize("stage", ["extract", "train", "zeroshot", "report"])
 def test_the_pinned_versions_of_libraries_are_a_dependency(stage: str) -> None:
     assert "constraints.txt" in stages()[stage]["deps"]

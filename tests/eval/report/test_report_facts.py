@@ -1,0 +1,92 @@
+"""Scores, curves, experts and sizes: what the page says of a run is what lies there."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eval.report.contents import Contents
+from eval.report.curves import HEIGHT, WIDTH, charts
+from eval.report.scores import confusions, per_class, rows
+from tests.eval.report.made_run import HOSTILE
+
+VALUES = st.one_of(st.floats(allow_nan=True), st.integers(-9, 9), st.none(), st.just("no number"))
+RECORDS = st.lists(
+    st.dictionaries(st.sampled_from(["loss", "anchor/a", "anchor/b", "step"]), VALUES), max_size=9
+)
+
+
+def test_published_scores_stand_beside_ours_and_chance_beside_the_first_metric() -> None:
+    found = rows(
+        {
+            "audio": {
+                "samples": 9, "chance": 0.02, "student_folds": 0.5, "student_top1": 0.4,
+                "published_student_folds": 0.7, "published_teacher_top1": 0.6,
+                "published_samples": 2000,
+            }
+        }
+    )  # fmt: skip
+    folds, top1 = found
+    assert (folds.metric, folds.chance, folds.majority) == ("folds", 0.02, None)
+    assert folds.scores == {"student": 0.5, "published_student": 0.7}
+    assert (top1.metric, top1.chance) == ("top1", None)
+    assert top1.scores == {"student": 0.4, "published_teacher": 0.6}
+
+
+def test_the_most_frequent_confusions_come_first(finished_run: Path) -> None:
+    first, second = confusions(finished_run.parent)["points"]
+    assert (first.actual, first.predicted, first.count, first.of) == (HOSTILE, "stick", 2, 2)
+    assert (second.actual, second.predicted, second.count, second.of) == ("stick", HOSTILE, 1, 2)
+
+
+def test_a_class_without_a_score_has_none(finished_run: Path) -> None:
+    ball, stick = per_class(finished_run.parent)["points"]
+    assert (ball.name, ball.scores) == (HOSTILE, {"student": 0.667, "teacher": None})
+    assert stick.scores == {"student": 1.0, "teacher": 0.5}
+
+
+@given(RECORDS)
+def test_curves_stay_within_their_chart_whatever_the_log_holds(found: list[dict]) -> None:
+    records = [{**record, "step": number + 1} for number, record in enumerate(found)]
+    for chart in charts(records):
+        for line in chart.lines:
+            pairs = [tuple(map(float, pair.split(","))) for pair in line.points.split()]
+            assert all(0 <= x <= WIDTH and -0.1 <= y <= HEIGHT + 0.1 for x, y in pairs)
+            assert chart.low <= line.last <= chart.high
+
+
+def test_values_that_are_as_good_as_equal_make_a_line() -> None:
+    (chart,) = charts([{"step": s, "loss": v} for s, v in ((1, 0.0), (2, 5e-324), (3, 1e300))])
+    assert chart.lines[0].points == f"150.0,{HEIGHT:.1f} {WIDTH:.1f},0.0"
+
+
+def test_curves_of_a_kind_share_a_chart() -> None:
+    drawn = charts([{"step": s, "loss": s, "anchor/a": 1, "anchor/b": 2 * s} for s in (1, 2)])
+    assert [chart.title for chart in drawn] == ["loss", "anchor"]
+    assert [line.name for line in drawn[1].lines] == ["a", "b"]
+    assert drawn[0].lines[0].points == f"{WIDTH / 2:.1f},{HEIGHT:.1f} {WIDTH:.1f},0.0"
+
+
+def test_a_layers_choices_sum_to_one(contents: Contents) -> None:
+    assert [use.modality for use in contents.experts] == ["image", "points"]
+    for use in contents.experts:
+        assert use.experts == ["shared 1", "shared 2", "own 1", "own 2"]
+        assert use.layers == ["1", "2"]
+        for layer in zip(*use.shares):
+            assert sum(layer) == pytest.approx(1, abs=1e-4)
+
+
+def test_sizes_are_those_on_the_disk(contents: Contents, cached_world: Path) -> None:
+    store = contents.stores["clip-objects"]
+    arrays = [cached_world / "cache/clip/objects-train.zarr" / name for name in ("features",)]
+    on_disk = sum(f.stat().st_size for a in arrays for f in a.rglob("c/**/*") if f.is_file())
+    assert on_disk < store.bytes < 3 * on_disk
+    assert (store.rows, store.views) == (contents.splits["objects/train"].samples, 2)
+    tars = (cached_world / "shards/objects/train").glob("*.tar")
+    assert contents.splits["objects/train"].bytes == sum(tar.stat().st_size for tar in tars)
+
+
+def test_the_training_is_the_one_of_the_curves(contents: Contents) -> None:
+    assert (contents.training.recipe, contents.training.steps) == ("abcdef012345", 8)
+    assert contents.training.seconds == pytest.approx(8 * 12 / 24)
