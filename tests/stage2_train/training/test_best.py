@@ -14,7 +14,7 @@ from stage2_train.training.trainer import STUDENT, Trainer
 from tests.pipeline.made_store import tree
 from tests.stage2_train.training import trainings
 from tests.stage2_train.training.rank_processes import on_ranks
-from tests.stage2_train.training.trainings import logged, params_of, run
+from tests.stage2_train.training.trainings import logged, run
 
 BY_STEP = {2: 0.25, 4: 0.75, 6: 0.5}
 """Scores of a training of 6 steps whose student of step 4 is the best."""
@@ -25,6 +25,11 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores as in `BY_STEP`, whatever the student has learned, each once."""
     left = iter(BY_STEP.values())
     monkeypatch.setattr(HeldOut, "scores", lambda *_: {"points": next(left)})
+
+
+def params_of(root: Path, out: str = "runs", **train: object) -> Params:
+    """Loaded by the rank itself, for its processes would first import everything."""
+    return trainings.params_of(root, out, loader_workers=0, **train)
 
 
 def kept(params: Params) -> dict:
@@ -59,14 +64,15 @@ def test_scores_are_logged_at_their_steps_and_at_the_last(world: Path) -> None:
     assert list(lines) == [4, 6]
     each = [value for name, value in lines[4].items() if name.startswith("held_out/")]
     assert lines[4]["held_out"] == fmean(each)
-    assert kept(params)["samples"] == {"points": 4}
+    assert kept(params)["samples"] == {"points": 6}  # two have no label
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_killed_training_goes_on_with_its_scores_and_best(world: Path) -> None:
     whole, cut = params_of(world, score_every=1), params_of(world, "cut", score_every=1)
-    assert on_ranks(1, run, whole)[0][0]
+    assert Trainer(whole).run()
     assert on_ranks(1, run, cut, 5, trainings.killed) == [-9]
-    assert on_ranks(1, run, cut)[0][0]
+    assert Trainer(cut).run()
     scores = [[line["held_out"] for line in logged(params)] for params in (whole, cut)]
     assert scores[0] == scores[1]
     best = [tree(Path(params.train.out, BEST)) for params in (whole, cut)]
@@ -105,7 +111,7 @@ def test_a_full_disk_leaves_the_former_best_as_it_was(
 
 
 def test_the_first_of_two_ranks_scores(world: Path) -> None:
-    params = params_of(world, score_every=3, loader_workers=0)
+    params = params_of(world, score_every=3)
     assert [finished for finished, _ in on_ranks(2, run, params)] == [True, True]
     assert [line["step"] for line in logged(params) if "held_out" in line] == [3, 6]
     assert Student.load(Path(params.train.out, BEST))
