@@ -6,9 +6,10 @@
     torchrun --nproc-per-node N -m stage2_train     on N devices; the same data order and losses
 
 Writes <train.out>/: checkpoints/ while it trains, log.jsonl, curves.json, curves.png and
-tensorboard/, and at the end student/, the portable student. Running it again resumes from the
-latest checkpoint of the same recipe, on any number of devices; SIGTERM and Ctrl-C save one first.
-Another recipe's log and checkpoints there are kept. `--summary` needs neither data nor weights.
+tensorboard/, and at the end student/, the portable student; with `train.score_every` also best/,
+the one of the best held-out scores. Running it again resumes from the latest checkpoint of the same
+recipe, on any number of devices; SIGTERM and Ctrl-C save one first. Another recipe's log and
+checkpoints there are kept. `--summary` needs neither data nor weights.
 """
 
 import argparse

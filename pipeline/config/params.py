@@ -56,6 +56,19 @@ class Params:
             _known(f"benchmarks.{name}.teacher", benchmark.teacher, self.teachers)
             self._has_split(f"benchmarks.{name}", benchmark.source, benchmark.split)
             self._has_model(f"benchmarks.{name}", benchmark.teacher, benchmark.source)
+        if self.train.score_every is not None:
+            self._can_be_scored()
+
+    def _can_be_scored(self) -> None:
+        if not self.benchmarks:
+            raise ValueError("train.score_every needs benchmarks, found none")
+        for name, benchmark in self.benchmarks.items():
+            modality = self.sources[benchmark.source].modality
+            if modality not in self.student.modalities:
+                raise ValueError(
+                    f"train.score_every scores benchmark '{name}' of {modality}, which "
+                    f"student.modalities has not; leave that benchmark out"
+                )
 
     def _same_sizes(self) -> None:
         """The student's positions fit views of one length only."""

@@ -75,6 +75,10 @@ class TrainConfig:
     """Steps between checkpoints."""
     keep_every: int | None = None
     """Steps between checkpoints that stay beside the two latest and the best."""
+    score_every: int | None = None
+    """Steps between zero-shot scores on 256 held-out samples of each benchmark, a last time at the
+    end; the student of the best mean is kept in <out>/best. Default: none. That one was chosen by
+    these very samples: report scores of others."""
     step_timeout: float = 1800.0
     """Seconds that a rank may take for one step, or wait for the others, before it gives up. The
     first step, with the start of all ranks, has half an hour at least."""
@@ -95,6 +99,8 @@ class TrainConfig:
                 f"keep_every {every} must be a multiple of checkpoint_every "
                 f"{self.checkpoint_every}, the steps at which there are checkpoints"
             )
+        if self.score_every is not None and self.score_every < 1:
+            raise ValueError(f"score_every must be >= 1 or null, found {self.score_every}")
         if self.step_timeout <= 0:
             raise ValueError(f"step_timeout must be > 0, found {self.step_timeout}")
         if not self.sources or min(self.sources.values()) <= 0:

@@ -29,6 +29,11 @@ class TextTable:
     caption_rows: dict[str, int]
     """Caption -> row."""
 
+    def classes(self, source: str) -> Tensor:
+        """Float32 [classes, embed_dim] of a source, normalised."""
+        first = self.first_class[source]
+        return self.features[first : first + self.class_counts[source]]
+
     def rows(self, source: str, text: SampleText) -> tuple[int, ...]:
         """Rows of a sample's labels, or of its captions where it has no label.
 

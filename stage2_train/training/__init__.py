@@ -10,7 +10,10 @@ One step, from mini-batches to new weights:
     schedule        learning rate and optimizer
 What comes of it:
     checkpoint      to go on from, whole or not at all
-    probe           retrieval on a fixed batch
+    probe           retrieval on a fixed batch of what is trained on
+    held_out        zero-shot scores on a fixed part of every benchmark, both by
+    retrieval       whose nearest text is their own
+    best            the student of the best held-out scores
     logbook         log.jsonl, curves.json, curves.png and tensorboard
     console         the line in the terminal
 The processes:

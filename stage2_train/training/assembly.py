@@ -30,7 +30,7 @@ from stage2_train.training.step import Objective, StepObjective
 
 _FREE = (
     "out", "loader_workers", "checkpoint_every", "keep_every", "step_timeout", "compile",
-    "checkpoint_activations",
+    "checkpoint_activations", "score_every",
 )  # fmt: skip
 """Fields of `train` that may change between a checkpoint and its resumption."""
 

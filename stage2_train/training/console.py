@@ -16,6 +16,7 @@ class ConsoleLine:
     def __init__(self, first: int, total: int) -> None:
         self._first, self._total = first, total
         self._line = ProgressLine("step")
+        self._scored = ""
 
     def __enter__(self) -> "ConsoleLine":
         self._line.__enter__()
@@ -26,8 +27,10 @@ class ConsoleLine:
         self._line.__exit__(*exception)
 
     def step(self, number: int, values: Mapping[str, float]) -> None:
-        """Show a finished step."""
-        self._line.update(number, summary(values))
+        """Show a finished step, and the latest held-out score."""
+        if "held_out" in values:
+            self._scored = f", held out {100 * values['held_out']:.1f} % at {number}"
+        self._line.update(number, summary(values) + self._scored)
 
 
 def summary(values: Mapping[str, float]) -> str:
@@ -35,7 +38,7 @@ def summary(values: Mapping[str, float]) -> str:
     parts: dict[str, list[float]] = defaultdict(list)
     for name, value in values.items():
         part, slash, _ = name.partition("/")
-        if slash and not part.startswith(("expert_use", "probe")):
+        if slash and not part.startswith(("expert_use", "probe", "held_out")):
             parts[_LABELS.get(part, part)].append(value)
     means = ", ".join(f"{name} {sum(each) / len(each):.2f}" for name, each in parts.items())
     return (

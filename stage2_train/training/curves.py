@@ -8,17 +8,17 @@ from matplotlib.figure import Figure
 
 from pipeline.config.train import ObjectiveWeights
 
-PARTS = ("loss", *(field.name for field in fields(ObjectiveWeights)))
-"""What has a panel: the loss and, where a training has them, its parts."""
+PARTS = ("loss", *(field.name for field in fields(ObjectiveWeights)), "held_out")
+"""What has a panel: the loss and, where a training has them, its parts and its scores."""
 COLUMNS, SIDE = 3, 4.0
 """Panels in a line; inches of one."""
 
 
 def draw_curves(records: Sequence[Mapping[str, Any]], file: BinaryIO) -> None:
-    """Write a PNG with a panel for the loss and each of its parts, a line in it for each source.
+    """Write a PNG with a panel for each of `PARTS`, a line in it for each source or benchmark.
 
     Args:
-        records: of some steps: `step`, and values named `part` or `part/source`.
+        records: of some steps: `step`, and values named `part` or `part/NAME`.
         file: open for writing.
     """
     names = dict.fromkeys(name for record in records for name in record)
@@ -30,7 +30,9 @@ def draw_curves(records: Sequence[Mapping[str, Any]], file: BinaryIO) -> None:
     for axes, (part, lines) in zip(grid.flat, there.items()):
         for name in lines:
             points = [(record["step"], record[name]) for record in records if name in record]
-            axes.plot(*zip(*points), marker=".", markersize=3, label=name.partition("/")[2])
+            axes.plot(
+                *zip(*points), marker=".", markersize=3, label=name.partition("/")[2] or "mean"
+            )
         axes.set(title=part, xlabel="step")
         if lines != [part]:
             axes.legend(fontsize=7)

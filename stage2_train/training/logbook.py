@@ -79,16 +79,22 @@ class Logbook:
         """Thin the log out to `curves.json`, which `dvc plots` draws, and draw `curves.png`."""
         records = [json.loads(line) for line in _lines(self._out / LOG)]
         records = [record for record in records if "loss" in record]
-        stride = max(1, len(records) // CURVE_POINTS)
-        curves = json.dumps(records[::stride], indent=0) + "\n"
+        scored = [record for record in records if "held_out" in record]
+        shown = {record["step"]: record for record in _thinned(records) + _thinned(scored)}
+        points = [shown[step] for step in sorted(shown)]
+        curves = json.dumps(points, indent=0) + "\n"
         write_atomically(self._out / CURVES, curves.encode())
         with replacing(self._out / PICTURE) as file:
-            draw_curves(records[::stride], file)
+            draw_curves(points, file)
 
     def _keep_until(self, step: int) -> None:
         """Drop the lines after the checkpoint that a resumed run starts from."""
         kept = [line for line in _lines(self._out / LOG) if _field(line, "step", math.inf) <= step]
         write_atomically(self._out / LOG, "".join(kept).encode())
+
+
+def _thinned(records: list[Any]) -> list[Any]:
+    return records[:: max(1, len(records) // CURVE_POINTS)]
 
 
 def _make_room(out: Path, recipe: str) -> Path | None:

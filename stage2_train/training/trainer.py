@@ -18,6 +18,7 @@ from stage2_train.stream.feed import open_feed
 from stage2_train.stream.join import Streams
 from stage2_train.stream.loader import LoadedBatches, RankLoader
 from stage2_train.training.assembly import Assembly, assemble, recipe
+from stage2_train.training.best import BestStudent
 from stage2_train.training.checkpoint import Checkpoints, Progress, training_tensors
 from stage2_train.training.logbook import Logbook
 from stage2_train.training.probe import Probe
@@ -128,6 +129,7 @@ class Trainer:
         """To the last step, or to the one at which it was asked to stop."""
         parts = self.assembly
         probe = Probe(self.params, parts.indexes, parts.texts, parts.split) if log else None
+        best = self._best(progress) if log else None
         with self.feed(progress) as feed:
             while progress.step < self.total_steps:
                 step = progress.step + 1
@@ -135,6 +137,9 @@ class Trainer:
                 report = self.update(_watched(feed, watchdog, step), rate, lambda: bool(self.stop))
                 progress = self._after(report, progress)
                 values = {**report.values, "learning_rate": rate}
+                if best and best.due(step):
+                    watchdog.at(step, "scoring held-out samples")
+                    values |= best.scores(step)
                 if report.stop or step % self.config.checkpoint_every == 0:
                     watchdog.at(step, "saving a checkpoint")
                     recalls = probe.recalls(self.student) if probe else {}
@@ -146,6 +151,12 @@ class Trainer:
                 if report.stop:
                     break
         return progress
+
+    def _best(self, progress: Progress) -> BestStudent | None:
+        if self.config.score_every is None:
+            return None
+        recipe_ = self.checkpoints.folder.name
+        return BestStudent(self.params, self.assembly, recipe_, progress.step, self.total_steps)
 
     def _finish(self, progress: Progress, log: Logbook | None) -> None:
         """Save the student; what stands in its way costs no step that is done."""

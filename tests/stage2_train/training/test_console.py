@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline import progress
-from stage2_train.training import console
+from stage2_train.training import console, logbook
 from stage2_train.training.curves import draw_curves
 from stage2_train.training.logbook import CURVES, LOG, PICTURE, Logbook
 
@@ -49,15 +49,33 @@ def test_log_and_curves_are_not_written_through_links_of_dvc(tmp_path: Path) -> 
         assert (tmp_path / f"cached-{name}").read_text() == '{"step": 1, "recipe": "ours"}\n'
 
 
+def test_scores_stay_on_the_line_and_among_the_points_of_the_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(logbook, "CURVE_POINTS", 2)
+    with Logbook(tmp_path, "ours", 0, 6) as log:
+        for step in range(1, 7):
+            scores = {"held_out": 0.5, "held_out/points": 0.5} if step == 3 else {}
+            log.step(step, {"loss": 2.0, **scores}, samples=8, waited=0.0)
+        log.write_curves()
+    lines = capsys.readouterr().err.splitlines()
+    assert ["held out 50.0 % at 3" in line for line in lines[:6]] == [False] * 2 + [True] * 4
+    points = json.loads((tmp_path / CURVES).read_text())
+    assert [point["step"] for point in points] == [1, 3, 4]
+
+
 def test_the_picture_has_a_panel_for_the_loss_and_each_part_that_there_is(monkeypatch) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, file, format: drawn.append(figure))
     records = [{"step": step, **VALUES} for step in (1, 2)] + [{"step": 3, "loss": 1.0}]
+    records[0] |= {"held_out": 0.5, "held_out/points": 0.5}
     draw_curves(records, BytesIO())
     panels = [axes for axes in drawn[0].axes if axes.axison]
-    assert [axes.get_title() for axes in panels] == ["loss", "text_binding", "anchor"]
+    assert [axes.get_title() for axes in panels] == ["loss", "text_binding", "anchor", "held_out"]
     assert len(panels[0].lines[0].get_xdata()) == 3
     assert [line.get_label() for line in panels[1].lines] == ["objects", "renders"]
+    assert [line.get_label() for line in panels[3].lines] == ["mean", "points"]
 
 
 def test_without_a_finished_step_the_picture_is_empty() -> None:

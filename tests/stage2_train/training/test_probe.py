@@ -1,4 +1,4 @@
-"""The probe: retrieval among the label texts of a fixed batch, in evaluation mode."""
+"""The probe: retrieval among the label texts of a fixed batch; training goes on as before."""
 
 from pathlib import Path
 
@@ -16,10 +16,11 @@ def test_recall_counts_the_samples_whose_nearest_text_is_their_own(
 ) -> None:
     parts = Trainer(params_of(cached_world)).assembly
     probe = Probe(params_of(cached_world), parts.indexes, parts.texts)
-    for source, probed in probe._sources.items():
-        candidates = probed.candidates.tolist()
-        said = [next(c for c in candidates if (c in own) == knows) for own in probed.rows]
-        answers = parts.texts.features[said]
+    parts.student.train()
+    for probed in probe._sources.values():
+        rows = range(len(probed.texts))
+        said = [next(row for row in rows if (row in own) == knows) for own in probed.own]
+        answers = probed.texts[said]
         monkeypatch.setattr(Student, "encode", lambda *_, answers=answers: answers)
-        assert probe.recalls(parts.student)[source] == float(knows)
-    assert not parts.student.training
+        assert probed.recall(parts.student) == float(knows)
+    assert parts.student.training

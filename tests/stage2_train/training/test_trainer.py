@@ -1,7 +1,6 @@
 """The training loop on one rank: it learns, resumes to the bit, and never mixes two recipes."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,15 +43,6 @@ def test_training_lowers_the_loss_and_logs_every_part(world: Path) -> None:
     assert "probe_recall/objects" in lines[2]
     assert lines[-1]["replaced_samples"] == lines[-1]["skipped_steps"] == 0
     assert json.loads((world / "runs" / "curves.json").read_text())[0]["step"] == 1
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """As a rank's process has: another number of threads adds floats in another order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("one_thread")
