@@ -114,6 +114,7 @@ def _config(params: Params, plan: Plan, samples: int) -> TrainConfig:
     steps = own.epochs * max(1, round(samples / batch_size))
     return replace(
         params.train,
+        score_every=None,
         out=str(plan.out),
         teachers=(),
         sources={plan.source: 1.0},
