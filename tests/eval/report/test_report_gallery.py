@@ -46,6 +46,11 @@ def test_the_nearest_are_those_of_the_highest_cosines(items: int, top: int, seed
         assert all(each.cosine == pytest.approx(cosines[each.row], abs=1e-5) for each in near)
 
 
+def test_the_hash_of_the_keys_decides_and_not_their_order() -> None:
+    keys = [f"thing-{number:02d}" for number in range(40)]
+    assert set(chosen(dict.fromkeys(keys, "a"), 20)) not in (set(keys[:20]), set(keys[20:]))
+
+
 def test_an_item_is_nearest_to_itself_and_equals_keep_their_order() -> None:
     vectors = torch.eye(3)[[0, 1, 1, 2]]
     near = nearest(vectors, vectors, [0, 1, 2, 3], top=2)
