@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from eval.report.contents import Contents
 from eval.report.curves import HEIGHT, WIDTH, charts
+from eval.report.recipe import stores
 from eval.report.scores import confusions, per_class, rows
+from tests.conftest import extract
 from tests.eval.report.made_run import HOSTILE
+from tests.tiny_world import tiny_params
 
 VALUES = st.one_of(st.floats(allow_nan=True), st.integers(-9, 9), st.none(), st.just("no number"))
 RECORDS = st.lists(
@@ -85,6 +88,15 @@ def test_sizes_are_those_on_the_disk(contents: Contents, cached_world: Path) -> 
     assert (store.rows, store.views) == (contents.splits["objects/train"].samples, 2)
     tars = (cached_world / "shards/objects/train").glob("*.tar")
     assert contents.splits["objects/train"].bytes == sum(tar.stat().st_size for tar in tars)
+
+
+def test_appended_views_are_no_rows(world: Path) -> None:
+    params = tiny_params(world, views={"count": 4, "image_size": 32, "points": 64})
+    before = stores(params)["fake-objects"]
+    extract(params, "fake-objects")
+    store = stores(params)["fake-objects"]
+    assert (store.rows, store.views) == (before.rows, 2 * before.views)
+    assert store.bytes > before.bytes
 
 
 def test_the_training_is_the_one_of_the_curves(contents: Contents) -> None:

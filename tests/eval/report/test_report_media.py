@@ -40,6 +40,7 @@ def test_depth_is_coloured_and_near_is_bright() -> None:
 @pytest.mark.parametrize("seconds", [0.03, 9])
 def test_a_sound_plays_its_first_seconds(seconds: float) -> None:
     shown = medium("audio", decode_audio(audio_bytes(hum(seconds))))
+    assert shown["src"].startswith("data:audio/mpeg;base64,")
     played, rate = soundfile.read(io.BytesIO(b64decode(shown["src"].partition("base64,")[2])))
     assert len(played) / rate == pytest.approx(min(seconds, SECONDS), abs=0.15)
     assert picture(shown["picture"]).height <= SIDE

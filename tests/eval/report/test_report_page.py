@@ -54,7 +54,8 @@ def test_nothing_is_fetched(page: str) -> None:
             assert (attributes.get(name) or "#").startswith(("#", "data:"))
     assert re.findall(r"https?://", page) == []
     assert "url(" not in page.replace('"url(" + shown.src', "")
-    assert "default-src 'none'" in page
+    metas = {a.get("http-equiv"): a.get("content") for _, a in Elements(page).found}
+    assert metas["Content-Security-Policy"].startswith("default-src 'none'; img-src data:;")
 
 
 def test_every_control_and_picture_has_a_name(page: str) -> None:
