@@ -122,7 +122,7 @@ def test_a_new_converter_and_source_prepare_alone(project: Path) -> None:
     YAML().dump(params, project / "params.yaml")
     waiting = ran(run(project, "dvc", "repro", "--dry"))
     (project / "params.yaml").write_text(before)
-    assert waiting == {"prepare@new", "train", "zeroshot"}
+    assert waiting == {"prepare@new", "train", "zeroshot", "report"}
 
 
 def test_plots_show_pictures_without_a_network(project: Path) -> None:
