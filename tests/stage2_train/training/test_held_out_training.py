@@ -38,8 +38,11 @@ def scored(params: Params) -> tuple[HeldOut, Student]:
 def test_a_whole_split_scores_as_eval_does(
     cached_world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mute = SimpleNamespace(text_space=None)  # the student alone is scored
-    monkeypatch.setattr(benchmark_scores, "teacher_of", lambda *_: mute)
+    def mute(params: Params, teacher: str, source: str) -> SimpleNamespace:
+        """The student alone is scored."""
+        return SimpleNamespace(text_space=None, modality=params.sources[source].modality)
+
+    monkeypatch.setattr(benchmark_scores, "teacher_of", mute)
     params = tiny_params(cached_world, benchmarks=BENCHMARKS)
     look, student = scored(params)
     student.train()
