@@ -12,10 +12,10 @@ from tests.pipeline.datasets.conversions import put
 from tests.pipeline.datasets.made_films import film
 from tests.pipeline.datasets.test_audioset import CLASSES as AUDIO_CLASSES
 from tests.pipeline.datasets.test_audioset import HEAD
+from tests.pipeline.datasets.test_cloud_datasets import scanned, text_release
 from tests.pipeline.datasets.test_imagenet import flat
 from tests.pipeline.datasets.test_msrvtt import TABLE as SENTENCES
 from tests.pipeline.datasets.test_rooms import frames, rooms, split_of
-from tests.pipeline.datasets.test_shapes import scanned, text_release
 
 IDS = ("aaaaaaaaaaa", "bbbbbbbbbbb", "ccccccccccc")
 SOUNDS = [audio_bytes(hum(seconds, seed=n), container="FLAC")
