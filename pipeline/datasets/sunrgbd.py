@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
 from pipeline.datasets.reading.files import read_file
 from pipeline.datasets.reading.folders import list_files
@@ -46,7 +48,7 @@ def read(raw: Path, split: str) -> RawDataset:
     variable = f"all{known_split(split, *EXPECTED)}"
     mat = raw / "SUNRGBDtoolbox" / "traintestSUNRGBD" / "allsplit.mat"
     (listed,) = read_mat(mat, variable)
-    names, notes = listed_once((_item(mat, str(path)) for path in listed.ravel()), variable)
+    names, notes = listed_once((_item(mat, str(path)) for path in np.ravel(listed)), variable)
     found = {name: _scene(raw / "SUNRGBD" / name) for name in names}
     lacking = [name for name, scene in found.items() if scene is None]
     items = [

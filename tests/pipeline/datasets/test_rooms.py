@@ -50,6 +50,12 @@ def test_sun_test_has_the_19_scenes_alone(tmp_path: Path) -> None:
     assert "image.jpg" in samples[FIRST]
 
 
+def test_a_sun_list_of_one_item_is_a_list(tmp_path: Path) -> None:
+    raw = rooms(tmp_path, {}, {FIRST: "living_room"})
+    index, samples = converted(raw, "sunrgbd", "depth", "test", samples=1)
+    assert labels(index, samples) == {FIRST: ["living_room"]}
+
+
 def test_sun_train_captions_what_is_none_of_them_and_leaves_out_the_unknown(
     tmp_path: Path,
 ) -> None:
