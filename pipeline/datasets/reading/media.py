@@ -28,7 +28,7 @@ def sound(path: Path) -> dict[str, bytes]:
         UnreadableSample: see `read_file` and `sound_track`.
     """
     data = read_file(path)
-    members = _audio(data)
+    members = sound_member(data)
     if path.suffix.lower() in CLIPS:
         with suppress(UnreadableSample):  # .webm and .mp4 may be all sound
             members["image.jpg"] = middle_frame(data)
@@ -42,7 +42,7 @@ def sound_and_frame(path: Path) -> dict[str, bytes]:
         UnreadableSample: one of them cannot be had.
     """
     data = read_file(path)
-    return {**_audio(data), "image.jpg": middle_frame(data)}
+    return {**sound_member(data), "image.jpg": middle_frame(data)}
 
 
 def clip(path: Path) -> dict[str, bytes]:
@@ -65,7 +65,12 @@ def middle_frame(data: bytes) -> bytes:
     return jpeg(Image.fromarray(video.decode({middle})[middle]))
 
 
-def _audio(data: bytes) -> dict[str, bytes]:
+def sound_member(data: bytes) -> dict[str, bytes]:
+    """A FLAC, OGG or WAV as it is, told by its content; of anything else the decoded sound.
+
+    Raises:
+        UnreadableSample: see `sound_track`.
+    """
     if data[:4] == b"fLaC":
         return {"audio.flac": data}
     if data[:4] == b"OggS":

@@ -5,8 +5,8 @@ from pathlib import Path
 from pipeline.config.data import Modality
 from pipeline.datasets.reading import clouds, pictures
 from pipeline.datasets.reading.files import read_file
+from pipeline.datasets.reading.media import sound_member
 from pipeline.errors import UnreadableSample
-from pipeline.transcoding.sound_track import sound_track
 
 LICENCE = "your own data"
 SUFFIXES: dict[Modality, tuple[str, ...]] = {
@@ -36,7 +36,7 @@ def media(name: str, data: bytes, modality: Modality, key: str) -> dict[str, byt
     if modality == "image":
         return pictures.picture(name, data)
     if modality == "audio":
-        return _sound(data)
+        return sound_member(data)
     if modality == "points":
         return clouds.cloud(name, data, key)
     return {"video.mp4" if modality == "video" else "depth.png": data}
@@ -46,14 +46,3 @@ def words(classes: list[str]) -> list[str] | None:
     """What prompts call classes whose names are written for computers; None if as they are."""
     spoken = [name.replace("_", " ") for name in classes]
     return None if spoken == classes else spoken
-
-
-def _sound(data: bytes) -> dict[str, bytes]:
-    """A FLAC, WAV or OGG as it is, told by its content; of anything else the decoded sound."""
-    if data[:4] == b"fLaC":
-        return {"audio.flac": data}
-    if data[:4] == b"OggS":
-        return {"audio.ogg": data}
-    if data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE":
-        return {"audio.wav": data}
-    return {"audio.flac": sound_track(data)}
