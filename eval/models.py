@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eval.encode import BATCH, Encoder
+from pipeline.unknown_name import unknown_name
 from pipeline.views import ViewMaker
 from stage1_extract.forward_pass import ForwardPass
 from stage1_extract.teachers import Teacher
@@ -25,8 +26,14 @@ class Model(Encoder):
 
 
 def student_model(student: Student, maker: ViewMaker) -> Model:
-    """The student as an encoder of the modality whose views are made."""
+    """The student as an encoder of the modality whose views are made.
+
+    Raises:
+        UserError: it does not have that modality.
+    """
     modality = maker.chain.member
+    if modality not in student.config.modalities:
+        raise unknown_name("modality", modality, student.config.modalities)
 
     def encode(inputs: Sequence[Tensor]) -> Tensor:
         return student.encode(modality, torch.stack(list(inputs)))
