@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.splits import chosen_split
 from pipeline.config import Params, load_params
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.interruption import importing
@@ -65,21 +66,11 @@ def _places(params: Params, arguments: argparse.Namespace) -> tuple[str, list["P
     sources = arguments.source
     if len(sources) > 2:
         raise UserError(f"--source {' '.join(sources)}: expected one, or one of each side")
-    places = [Place(source, _split(params, source, arguments.split)) for source in sources]
+    places = [
+        Place(source, chosen_split(params, source, arguments.split, "--split"))
+        for source in sources
+    ]
     return "-".join([*sources, places[0].split]), [places[0], places[-1]]
-
-
-def _split(params: Params, source: str, named: str | None) -> str:
-    """The split named, or the first that is not for training."""
-    if source not in params.sources:
-        raise unknown_name("source", source, params.sources)
-    splits = params.sources[source].splits
-    found = [each for each in splits if each == named or not (named or each.startswith("train"))]
-    if not found:
-        raise UserError(
-            f"--split {named or ''}: sources.{source} has the splits {', '.join(splits)}; name one"
-        )
-    return found[0]
 
 
 def _arguments() -> argparse.Namespace:

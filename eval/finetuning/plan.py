@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from eval.splits import chosen_split
 from pipeline.config import Params
-from pipeline.errors import UserError
-from pipeline.unknown_name import unknown_name
 
 Mode = Literal["probe", "adapters", "full"]
 MODES: tuple[Mode, ...] = ("probe", "adapters", "full")
@@ -38,29 +37,11 @@ def plan(
     Raises:
         UserError: there is no such source or split.
     """
-    if source not in params.sources:
-        raise unknown_name("source", source, params.sources)
-    splits = params.sources[source].splits
-    for_training = [name for name in splits if name.startswith("train")]
-    others = [name for name in splits if name not in for_training]
     return Plan(
         ckpt=ckpt,
         source=source,
-        split=_chosen(source, splits, split, for_training, "--split"),
-        held_out=_chosen(source, splits, held_out, others, "--held-out"),
+        split=chosen_split(params, source, split, "--split", training=True),
+        held_out=chosen_split(params, source, held_out, "--held-out"),
         mode=mode,
         out=Path(params.train.out) / "finetune" / f"{source}-{mode}",
-    )
-
-
-def _chosen(
-    source: str, splits: tuple[str, ...], named: str | None, candidates: list[str], flag: str
-) -> str:
-    if named in splits:
-        return str(named)
-    if named is None and candidates:
-        return candidates[0]
-    raise UserError(
-        f"{flag} {named or ''}: sources.{source} has the splits {', '.join(splits)}; name one of "
-        "them, or add one there"
     )

@@ -129,7 +129,7 @@ def test_a_probe_knows_classes_without_a_sample() -> None:
     ("arguments", "said"),
     [
         (("object", "probe"), "unknown source 'object'; did you mean 'objects'"),
-        (("objects", "probe", "--split", "train01"), "--split train01: .* splits train, test"),
+        (("objects", "probe", "--split", "train01"), "unknown split of .* .train01."),
         (("objects", "adapters", "--epochs", "0"), "--epochs: epochs must be >= 1"),
     ],
 )

@@ -98,7 +98,10 @@ def test_without_captions_labels_are_the_texts(world: Path) -> None:
         (("depth", "points", "--source", "objects"), "encodes text and image, points"),
         (("points", "image", "--source", "renders"), "no chain feeds a points model"),
         (("text", "image", "--source", "rendered"), "unknown source 'rendered'"),
-        (("text", "image", "--source", "renders", "--split", "val"), "has the splits train, test"),
+        (
+            ("text", "image", "--source", "renders", "--split", "val"),
+            "unknown split of renders .val.",
+        ),
         (("text", "image", "--benchmark", "pointz"), "unknown benchmark 'pointz'"),
         (("points", "image", "--source", "objects", "renders"), "no sample has the same key"),
     ],
