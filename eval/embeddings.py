@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
@@ -89,6 +89,9 @@ def read(path: Path) -> Embeddings:
     """
     try:
         with open_regular(path) as file:
+            if path.suffix != ".parquet" and not is_zipfile(file):
+                raise ValueError("no NPZ")
+            file.seek(0)
             parts = _parquet_parts(file) if path.suffix == ".parquet" else _npz_parts(file)
         found = Embeddings(**parts)
         if found.vectors.ndim != 2 or len({len(found.vectors), *map(len, _columns(found))}) > 1:

@@ -10,7 +10,7 @@ import yaml
 from msgspec import to_builtins
 
 from eval import embeddings, export, search
-from eval.embeddings import Embeddings
+from eval.embeddings import Embeddings, read
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
 from stage2_train.student import Student
@@ -158,3 +158,9 @@ def test_the_nearest_over_several_blocks_are_exact(monkeypatch) -> None:
     found = index.nearest(vectors[7] * 3, 4)
     assert [row for row, _ in found] == np.argsort(-(unit @ unit[7]))[:4].tolist()
     assert found[0] == (7, pytest.approx(1))
+
+
+def test_what_is_no_index_is_one_line_that_recommends_no_pickle(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_text("hello")
+    with pytest.raises(UserError, match=r"a\.npz: expected what eval\.export writes \(no NPZ\)"):
+        read(tmp_path / "a.npz")
