@@ -56,7 +56,7 @@ def score(params: Params, name: str, student: Student | None) -> BenchmarkScores
     source, protocol = params.sources[benchmark.source], protocol_of(benchmark)
     models = _models(params, name, student)
     index = read_index(path_or_url(params.shards) / benchmark.source / benchmark.split)
-    captions = "retrieval" in (protocol.metric, None if index.classes else "retrieval")
+    captions = protocol.metric == "retrieval" or not index.classes
     data = encode_split(
         params, benchmark.source, benchmark.split, list(models.values()),
         by="captions" if captions else "labels", windows=protocol.windows,

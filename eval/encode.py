@@ -22,12 +22,10 @@ from pipeline.progress import ProgressLine
 from pipeline.samples import SampleText
 from pipeline.shards import INDEX, ShardIndex, read_index
 from pipeline.views import ViewMaker, chain_for
-from stage1_extract.shared_views import TarRows
+from stage1_extract.shared_views import FEW_VIEWS, TarRows
 from stage2_train.student.files import BATCH
 
 BATCHES_AHEAD = 2
-FEW_VIEWS = 1024
-"""So many one process has made before others have started, which takes them seconds."""
 _MEND = "Lower train.loader_workers, or run again"
 
 
@@ -92,7 +90,7 @@ def encode_split(
         raise UserError(f"{folder}: {index.modality} has no {windows} windows, only sounds have")
     handed_on = tuple(encoder.handed_on for encoder in encoders)
     make = HeldOutSamples(evaluation_views(params, source, modality), windows, by, handed_on)
-    workers = params.train.loader_workers if index.samples * windows > FEW_VIEWS else 0
+    workers = params.train.loader_workers if index.samples * windows >= FEW_VIEWS else 0
     found = EncodedSplit(folder, index, by)
     parts: list[list[Tensor]] = [[] for _ in encoders]
     with Workers(make, workers, _MEND) as pool, _spared(workers), ProgressLine("sample") as line:

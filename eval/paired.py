@@ -78,7 +78,8 @@ def _encoded(params: Params, student: Student, modality: str, at: Place) -> Enco
 
 def _by_key(media: dict[str, EncodedSplit]) -> dict[str, Paired]:
     first, second = media.values()
-    common = {key: number for number, key in enumerate(first.keys) if key in set(second.keys)}
+    others = set(second.keys)
+    common = {key: number for number, key in enumerate(first.keys) if key in others}
     if not common:
         raise UserError(
             f"{first.folder} and {second.folder}: no sample has the same key in both; pairs are "

@@ -3,6 +3,7 @@
 python -m pipeline.config_reference > docs/params.md
 """
 
+import argparse
 import ast
 import inspect
 import json
@@ -32,6 +33,11 @@ _WORDS: dict[Any, str] = {
 
 def main() -> None:
     """Command line."""
+    argparse.ArgumentParser(
+        prog="python -m pipeline.config_reference",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     print(reference(), end="")
 
 

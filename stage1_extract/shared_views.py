@@ -19,6 +19,7 @@ from stage1_extract.forward_pass import ForwardPass
 
 MOST_WORKERS = 16
 FEW_VIEWS = 1024
+"""Fewer one process has made before others have started, which takes them seconds."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,7 @@ def most_workers() -> int:
 
 
 def workers_for(params: Params, names: Sequence[str]) -> int:
-    """As many as a run of some extractions is to have: none where one process has made all views
-    before others have started, which takes them seconds."""
+    """As many as a run of some extractions is to have: none of `FEW_VIEWS`."""
     sources = {params.extract[name].source for name in names}
     folders = [path_or_url(params.shards) / source / "train" for source in sources]
     samples = sum(read_index(folder).samples for folder in folders)
