@@ -43,6 +43,10 @@ class ProgressLine:
             "", total=total, completed=done, done=self._done(done), left="?", note=""
         )
 
+    def done_before(self, count: int) -> None:
+        """Of what the next `update` calls done, so many more are an earlier run's: no pace."""
+        self._first += count
+
     def update(self, done: int, note: str) -> None:
         """Show how much is done by now, and what else there is to say."""
         now = time.monotonic()

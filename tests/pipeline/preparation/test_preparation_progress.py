@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.preparation import progress as module
+from pipeline import progress as module
 from pipeline.preparation.progress import ConversionProgress
 
 
@@ -20,8 +20,8 @@ def test_a_line_a_minute_where_there_is_no_terminal(clock: list[float], capsys) 
             progress.add(2)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "objects/train: 120/1000 samples, 2.0/s, 0:07:20 left",
-        "objects/train: 240/1000 samples, 2.0/s, 0:06:20 left",
+        "sample 120/1000, 2.0/s (objects/train), 0:07:20 left",
+        "sample 240/1000, 2.0/s (objects/train), 0:06:20 left",
     ]
 
 
@@ -30,7 +30,8 @@ def test_what_an_earlier_run_did_is_done_and_no_pace(clock: list[float], capsys)
         progress.resume(500)
         clock[0] = 100
         progress.add(100)
-    assert capsys.readouterr().err == "objects/train: 600/1000 samples, 1.0/s, 0:06:40 left\n"
+    line = "sample 600/1000, 1.0/s (objects/train), 0:06:40 left\n"
+    assert capsys.readouterr().err == line
 
 
 def test_short_work_says_nothing(capsys) -> None:
