@@ -198,20 +198,6 @@ def test_what_cannot_be_written_is_one_line(command: Command, monkeypatch, capfd
     assert before.items() <= tree(Path()).items()
 
 
-@pytest.mark.parametrize("asked", ["--help", "--no-such-option"])
-@every_command
-def test_help_and_wrong_arguments_wait_for_no_import(
-    command: Command, asked: str, tmp_path: Path
-) -> None:
-    """Torch takes seconds."""
-    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
-    path = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    typed = [sys.executable, "-m", command.name, asked]
-    answered = subprocess.run(typed, env=os.environ | path, capture_output=True, text=True)
-    assert answered.returncode == (0 if asked == "--help" else 2)
-    assert f"usage: python -m {command.name}" in answered.stdout + answered.stderr
-
-
 @every_command
 def test_ctrl_c_while_it_imports_is_one_line(command: Command, tmp_path: Path) -> None:
     for name in ("numpy", "torch"):  # whichever comes first
