@@ -7,21 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from tests.small_pack import small_pack
+
 REPOSITORY = Path(__file__).parents[1]
 CODE = ("pipeline", "stage1_extract", "stage2_train", "eval")
 FILES = ("dvc.yaml", ".dvcignore", ".gitignore", "constraints.txt")
-SMALL = {
-    "objects": (24, ("points", "renders", "depths", "clips")),
-    "pictures": (12, ("pictures",)),
-    "sounds": (32, ("sounds",)),
-}
-"""Part of the pack -> how many of its samples, and the archives that hold them."""
 
 
 @pytest.fixture(scope="module")
@@ -38,29 +33,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(root, "git", "init", "-q")
     run(root, "python", "-m", "tests.forked_stages", "repro", "-q")
     return root
-
-
-def small_pack(folder: Path) -> None:
-    """24 labelled objects, 12 pictures and 32 sounds of the embedded pack."""
-    pack = REPOSITORY / "demo" / "pack"
-    folder.mkdir(parents=True)
-    for name in ("classes.json", "depths.jsonl"):
-        shutil.copy(pack / name, folder)
-    for name, (wanted, archives) in SMALL.items():
-        lines = [json.loads(line) for line in (pack / f"{name}.jsonl").read_text().splitlines()]
-        lines = [line for line in lines if name != "objects" or line["class"] in ("car", "bed")]
-        kept = {line["id"] for line in lines[:wanted]}
-        text = "".join(json.dumps(line) + "\n" for line in lines[:wanted])
-        (folder / f"{name}.jsonl").write_text(text)
-        for archive in archives:
-            copy_members(pack / f"{archive}.zip", folder / f"{archive}.zip", kept)
-
-
-def copy_members(archive: Path, target: Path, kept: set[str]) -> None:
-    with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(target, "w") as part:
-        for member in whole.namelist():
-            if member.split("/")[0].split(".")[0] in kept:
-                part.writestr(member, whole.read(member))
 
 
 def change_params(root: Path, **train: object) -> None:
