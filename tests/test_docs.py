@@ -73,6 +73,7 @@ ELSEWHERE = {
     "dvc repro": ("test_dag.py", '"repro", "-q"'),
     "dvc repro --force": ("test_dag.py", '"repro", "-q"'),
     "dvc metrics diff": ("test_dag.py", '"dvc", "metrics", "diff"'),
+    "dvc commit --force train": ("test_dag.py", '"dvc", "commit", "--force", "train"'),
     "dvc plots show": ("test_dag.py", '"dvc", "plots", "show"'),
     "torchrun --nproc-per-node N -m stage2_train": (
         "stage2_train/test_training_command.py", '"--nproc-per-node", "2", "-m", "stage2_train"',
