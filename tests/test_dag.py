@@ -32,6 +32,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     change_params(root, epochs=1)
     run(root, "git", "init", "-q")
     run(root, "python", "-m", "tests.forked_stages", "repro", "-q")
+    run(root, "git", "add", "--all")
+    run(root, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "a run")
     return root
 
 
@@ -81,6 +83,7 @@ def test_nothing_runs_again_when_nothing_changed(project: Path) -> None:
 def test_a_changed_training_weight_trains_and_scores_again_only(project: Path) -> None:
     change_params(project, peak_lr=2e-3)
     assert ran(run(project, "dvc", "repro")) == {"train", "zeroshot", "report"}
+    assert "not found" not in run(project, "dvc", "metrics", "diff")
 
 
 def test_a_new_converter_and_source_prepare_alone(project: Path) -> None:
