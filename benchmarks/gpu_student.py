@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.gpu import Table, wait_for_device
+from benchmarks.gpu_parts import Table, wait_for_device
 from pipeline.config import Params
 from pipeline.device import default_device
 from stage2_train.stream.loader import LoadedBatches

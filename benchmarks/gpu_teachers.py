@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from benchmarks.gpu import Table, seconds_of
+from benchmarks.gpu_parts import Table, seconds_of
 from pipeline.config import Params
 from pipeline.device import default_device
 from pipeline.samples import decode_member

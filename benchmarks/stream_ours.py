@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from benchmarks.cache import made_index, provenance
+from benchmarks.cache_contest import made_index, provenance
 from benchmarks.stream_peers import BATCH, Batch, Sample
 from pipeline import rows
 from pipeline.config import ViewsConfig, load_params

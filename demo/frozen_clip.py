@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from demo.train_nano_clip import CONFIG
-from demo.train_nano_clip import OUT as CLIP
+from demo.nano_clip import CONFIG
+from demo.nano_clip import OUT as CLIP
 from pipeline.openclip import OpenClip, load_openclip
 
 MERGES = "bpe.txt.gz"

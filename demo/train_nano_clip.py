@@ -10,174 +10,23 @@ scores are zero-shot on held-out objects, computed once.
 """
 
 import argparse
-import gzip
-import json
-import time
-from pathlib import Path
-from typing import Any
 
-import torch
-from open_clip.model import CLIP
-from open_clip.tokenizer import SimpleTokenizer, default_bpe
-from safetensors.torch import save_file
-from torch import Generator, Tensor, nn
-
-from demo.contrastive import (
-    LOG_SCALE_MOST,
-    build_optimiser,
-    positives,
-    symmetric_loss,
-    warmup_cosine,
-)
-from demo.image_augmentation import augment
-from demo.mimetic import mimetic_init
-from demo.training_data import (
-    Subject,
-    load_classes,
-    load_pictures,
-    load_renders,
-    load_subjects,
-)
-from pipeline.openclip import load_openclip
-from pipeline.prompts import PHOTO, class_embeddings
-
-PACK, OUT = Path("demo/pack"), Path("demo/nano/clip")
-MERGES = 1024
-CONTEXT = 32
-CONFIG: dict[str, Any] = {
-    "embed_dim": 128,
-    "quick_gelu": True,
-    "vision_cfg": {
-        "image_size": 64, "patch_size": 16, "width": 128, "layers": 4, "head_width": 32,
-    },
-    "text_cfg": {
-        "context_length": CONTEXT, "vocab_size": 512 + MERGES + 2, "width": 96, "heads": 3,
-        "layers": 2, "tokenizer_kwargs": {"bpe_path": "bpe.txt.gz"},
-    },
-}  # fmt: skip
-PREPROCESS: dict[str, Any] = {
-    "size": 64, "mode": "RGB", "mean": [0.48145466, 0.4578275, 0.40821073],
-    "std": [0.26862954, 0.26130258, 0.27577711], "interpolation": "bicubic",
-    "resize_mode": "shortest",
-}  # fmt: skip
-STEPS, BATCH, PEAK_LR, SEED = 2500, 128, 1e-3, 0
-LABELLED = 3.0
-"""How much more often than the others a subject with a class is drawn."""
-STORED_SIDE = 96
-"""Images are kept at this size in memory and cropped to the model's."""
+from pipeline.errors import exit_on_user_error
+from pipeline.interruption import importing
 
 
 def main() -> None:
-    """Train, write and score the nano CLIP."""
+    """Command line."""
     argparse.ArgumentParser(
         prog="python -m demo.train_nano_clip",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
-    OUT.mkdir(parents=True, exist_ok=True)
-    write_vocabulary(OUT / "bpe.txt.gz")
-    model = train(OUT / "train.log")
-    card = {"model_cfg": CONFIG, "preprocess_cfg": PREPROCESS}
-    (OUT / "open_clip_config.json").write_text(json.dumps(card, indent=1) + "\n")
-    tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, OUT / "open_clip_model.safetensors")
-    scores = held_out_scores()
-    (OUT / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
-    print(scores)
+    with importing():
+        from demo.nano_clip import make
 
-
-def write_vocabulary(path: Path) -> None:
-    """The first merges of CLIP's own byte-pair encoding, as open_clip ships it (MIT)."""
-    lines = gzip.decompress(Path(default_bpe()).read_bytes()).decode().split("\n")[: 1 + MERGES]
-    path.write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))
-
-
-def train(log: Path) -> CLIP:
-    """Train for `STEPS`; the loss goes to `log`."""
-    subjects, images = training_images()
-    weights = torch.tensor([LABELLED if subject.label else 1.0 for subject in subjects])
-    tokenizer = SimpleTokenizer(bpe_path=str(OUT / "bpe.txt.gz"), context_length=CONTEXT)
-    generator = Generator().manual_seed(SEED)
-    model = initial_model()
-    optimiser = build_optimiser(model.parameters(), PEAK_LR)
-    schedule = warmup_cosine(optimiser, STEPS)
-    started, lines = time.monotonic(), []
-    for step in range(1, STEPS + 1):
-        rows = torch.multinomial(weights, BATCH, generator=generator)
-        drawn = [subjects[row] for row in rows]
-        pixels = normalised(augment(images[rows], PREPROCESS["size"], generator))
-        ids = tokenizer([subject.draw_caption(generator) for subject in drawn])
-        loss = update(model, optimiser, pixels, ids, drawn)
-        schedule.step()
-        if step % 200 == 0:
-            seconds = time.monotonic() - started
-            lines.append(f"step {step} loss {loss:.4f} seconds {seconds:.0f}\n")
-            log.write_text("".join(lines))
-            print(lines[-1], end="", flush=True)
-    return model.eval()
-
-
-def update(
-    model: CLIP, optimiser: torch.optim.Optimizer, pixels: Tensor, ids: Tensor, drawn: list[Subject]
-) -> float:
-    """One step on a batch; the loss."""
-    targets = positives([subject.concept for subject in drawn])
-    loss = symmetric_loss(
-        model.encode_image(pixels), model.encode_text(ids), model.logit_scale, targets
-    )
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimiser.step()
-    with torch.no_grad():
-        model.logit_scale.clamp_(0, LOG_SCALE_MOST)
-    return loss.item()
-
-
-def normalised(pixels: Tensor) -> Tensor:
-    """Pixels 0..1 as the model takes them."""
-    mean, std = (torch.tensor(PREPROCESS[name]).view(3, 1, 1) for name in ("mean", "std"))
-    return (pixels - mean) / std
-
-
-def training_images() -> tuple[list[Subject], Tensor]:
-    """Subjects and their images uint8 [images, 3, side, side]; an object once per camera."""
-    objects = load_subjects(PACK, "objects", "train")
-    pictures = load_subjects(PACK, "pictures", "train")
-    renders = load_renders(PACK, objects, STORED_SIDE)
-    subjects = [subject for subject in objects for _ in range(renders.shape[1])] + pictures
-    images = torch.cat([renders.flatten(0, 1), load_pictures(PACK, pictures, STORED_SIDE)])
-    return subjects, images
-
-
-def initial_model() -> CLIP:
-    """An untrained nano CLIP, the same at every call."""
-    text = {name: value for name, value in CONFIG["text_cfg"].items() if "tokenizer" not in name}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        model = CLIP(**{**CONFIG, "text_cfg": text})
-    mimetic_init(model.visual, Generator().manual_seed(SEED))
-    return model
-
-
-@torch.no_grad()
-def held_out_scores() -> dict[str, float | int]:
-    """Zero-shot top-1 on the renders of held-out objects, through the loader that users have."""
-    clip = load_openclip(f"local-dir:{OUT}")
-    classes = load_classes(PACK)
-    objects = [s for s in load_subjects(PACK, "objects", "test") if s.label]
-    renders = load_renders(PACK, objects, clip.image_size)
-    labels = torch.tensor([classes.index(str(subject.label)) for subject in objects])
-    labels = labels.repeat_interleave(renders.shape[1])
-    inputs = torch.stack([clip.preprocess(image.numpy()) for image in renders.flatten(0, 1)])
-    features = nn.functional.normalize(clip.encode_image(inputs), dim=-1)
-    guesses = (features @ class_embeddings(clip.encode_text, classes, PHOTO).T).argmax(dim=1)
-    return {
-        "samples": len(labels),
-        "majority": round(float(labels.bincount().max() / len(labels)), 4),
-        "top1": round(float((guesses == labels).float().mean()), 4),
-    }
+    make()
 
 
 if __name__ == "__main__":
-    main()
+    exit_on_user_error(main)

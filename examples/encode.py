@@ -10,7 +10,7 @@ import argparse
 import sys
 
 from pipeline.errors import exit_on_user_error
-from stage2_train.student import Student
+from pipeline.interruption import importing
 
 
 def main() -> None:
@@ -21,6 +21,8 @@ def main() -> None:
     parser.add_argument("student", help="folder of a trained student, or hf://ORG/NAME")
     parser.add_argument("files", nargs="+", help="images, clips, clouds, depth maps, sounds")
     arguments = parser.parse_args()
+    with importing():
+        from stage2_train.student import Student
 
     found = Student.load(arguments.student).encode_files(arguments.files, normalise=True)
     for file, why in found.failed.items():

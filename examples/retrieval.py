@@ -11,10 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from torch.nn.functional import normalize
-
 from pipeline.errors import UserError, exit_on_user_error
-from stage2_train.student import Student
+from pipeline.interruption import importing
 
 
 def main() -> None:
@@ -26,6 +24,10 @@ def main() -> None:
     parser.add_argument("query", help="a text, or a file of any modality")
     parser.add_argument("--among", nargs="+", required=True, help="files to search")
     arguments = parser.parse_args()
+    with importing():
+        from torch.nn.functional import normalize
+
+        from stage2_train.student import Student
 
     student = Student.load(arguments.student)
     if Path(arguments.query).exists():

@@ -9,8 +9,7 @@ import argparse
 import sys
 
 from pipeline.errors import exit_on_user_error
-from pipeline.prompts import class_embeddings, templates
-from stage2_train.student import Student
+from pipeline.interruption import importing
 
 
 def main() -> None:
@@ -23,6 +22,9 @@ def main() -> None:
     parser.add_argument("--files", nargs="+", required=True, help="of any modality")
     parser.add_argument("--prompts", default="photo", help="templates; default: %(default)s")
     arguments = parser.parse_args()
+    with importing():
+        from pipeline.prompts import class_embeddings, templates
+        from stage2_train.student import Student
 
     student = Student.load(arguments.student)
     prompts = templates(arguments.prompts)

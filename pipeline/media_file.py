@@ -89,5 +89,6 @@ def read_media(path: Path, modality: str | None = None) -> MediaFile:
             file.seek(0)
             data = file.read()
     except OSError as error:
-        raise UnreadableSample(error.strerror or str(error)) from None
+        why = error.strerror or str(error)
+        raise UnreadableSample(f"{why}; name the files in it" if path.is_dir() else why) from None
     return MediaFile(modality or modality_of(data), data, path)

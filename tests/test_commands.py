@@ -49,8 +49,7 @@ class Command:
 
     @property
     def main(self) -> Callable[[], None]:
-        module = import_module(self.module)
-        return module._main if self.module == "pipeline.weights" else module.main
+        return import_module(self.module).main
 
 
 COMMANDS = [
@@ -122,7 +121,6 @@ COMMANDS = [
         INDEX, "ablate", "stage2_train.training.update.Update._backward",
     ),
 ]  # fmt: skip
-ANSWER_LATE = ("pipeline.weights",)
 every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 
 
@@ -198,22 +196,6 @@ def test_what_cannot_be_written_is_one_line(command: Command, monkeypatch, capfd
     assert command.writes in said
     assert said.count("\n") == 1
     assert before.items() <= tree(Path()).items()
-
-
-@pytest.mark.parametrize("asked", ["--help", "--no-such-option"])
-@every_command
-def test_help_and_wrong_arguments_wait_for_no_import(
-    command: Command, asked: str, tmp_path: Path
-) -> None:
-    """Torch takes seconds."""
-    if command.module in ANSWER_LATE:
-        pytest.skip("a library too, which others import for what it does with torch")
-    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
-    path = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    typed = [sys.executable, "-m", command.name, asked]
-    answered = subprocess.run(typed, env=os.environ | path, capture_output=True, text=True)
-    assert answered.returncode == (0 if asked == "--help" else 2)
-    assert f"usage: python -m {command.name}" in answered.stdout + answered.stderr
 
 
 @every_command

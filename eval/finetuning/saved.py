@@ -13,9 +13,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.atomic import naming, replacing
+from pipeline.checkpoint import load_checkpoint
 from pipeline.errors import UserError
 from pipeline.small_files import read_json
-from pipeline.weights import load_checkpoint
 from stage2_train.student.portable import fill_exactly
 
 FORMAT = 1

@@ -9,9 +9,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from pipeline.checkpoint import first_difference, load_checkpoint, unwrapped
 from pipeline.errors import UserError
 from pipeline.unpickling import damaged
-from pipeline.weights import first_difference, load_checkpoint, unwrapped
 
 _POSITIONS = ("positional_embedding", "pos_embed")
 

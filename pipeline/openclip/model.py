@@ -13,6 +13,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import Tensor, nn
 
+from pipeline.checkpoint import refuse_non_finite
 from pipeline.errors import UserError
 from pipeline.identity import clip_identity
 from pipeline.openclip import checks
@@ -22,7 +23,6 @@ from pipeline.openclip.settings import settings_of
 from pipeline.openclip.tokenizer import load_tokenizer
 from pipeline.unknown_name import unknown_name
 from pipeline.unpickling import first_line
-from pipeline.weights import refuse_non_finite
 
 TEXT_BATCH = 256
 _CONSTANTS = ("mean", "std", "interpolation", "resize_mode")

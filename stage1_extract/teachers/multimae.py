@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from pipeline.checkpoint import load_checkpoint, load_state, nested
 from pipeline.errors import UserError
-from pipeline.weights import load_checkpoint, load_state, nested
 from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 
 WIDTH, DEPTH, HEADS, GRID = 768, 12, 12, 14

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from timm.layers import Attention, Mlp
 from torch import Tensor, nn
 
+from pipeline.checkpoint import load_checkpoint, load_state, nested
 from pipeline.openclip import load_openclip
-from pipeline.weights import load_checkpoint, load_state, nested
 from stage1_extract.teachers.mini_pointnet import MiniPointNet
 from stage1_extract.teachers.point_bert import position_mlp
 from stage1_extract.teachers.point_grouping import (

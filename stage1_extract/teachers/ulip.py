@@ -9,13 +9,9 @@ import torch
 from open_clip.transformer import TextTransformer
 from torch import Tensor
 
+from pipeline.checkpoint import load_checkpoint, load_state, nested
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
-from pipeline.weights import (
-    load_checkpoint,
-    load_state,
-    nested,
-)
 from stage1_extract.teachers.arch_file import read_arch
 from stage1_extract.teachers.point_bert import PointBertArch, UlipPointEncoder
 from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file

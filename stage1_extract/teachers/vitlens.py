@@ -13,9 +13,9 @@ from open_clip.transformer import TextTransformer
 from torch import Tensor, nn
 
 from pipeline.batched_spectrogram import packed
+from pipeline.checkpoint import Ignored, load_checkpoint, load_state, nested
 from pipeline.errors import UserError
 from pipeline.views.audio import AudioView
-from pipeline.weights import Ignored, load_checkpoint, load_state, nested
 from stage1_extract.teachers import filterbank
 from stage1_extract.teachers import vitlens_preprocess as constants
 from stage1_extract.teachers.arch_file import read_arch

@@ -20,13 +20,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.atomic import naming, replacing
+from pipeline.checkpoint import load_checkpoint, refuse_non_finite
 from pipeline.config.data import ViewsConfig
 from pipeline.config.student import LARGEST, StudentConfig
 from pipeline.errors import UserError
 from pipeline.identity import differences
 from pipeline.openclip import OpenClip
 from pipeline.small_files import open_regular, read_json
-from pipeline.weights import load_checkpoint, refuse_non_finite
 from stage2_train.student.carried_clip import CLIP, carry, placed
 from stage2_train.student.projectors import FeatureProjectors
 

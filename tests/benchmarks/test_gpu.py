@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu import Table
+from benchmarks.gpu_parts import Table
 
 
 def test_a_part_that_fails_or_has_no_time_is_a_line(

@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.checkpoint import load_checkpoint, load_state, nested, refuse_non_finite
 from pipeline.unpickling import convert
-from pipeline.weights import load_checkpoint, load_state, nested, refuse_non_finite, resolve_weights
+from pipeline.weights import resolve_weights
 from tests.pipeline.refusals import ODD_PLACES, refused
 
 

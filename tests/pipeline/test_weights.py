@@ -17,16 +17,10 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 from torch import nn
 
+from pipeline.checkpoint import load_checkpoint, load_state, nested, unwrapped
 from pipeline.errors import UserError
 from pipeline.unpickling import convert
-from pipeline.weights import (
-    file_sha256,
-    load_checkpoint,
-    load_state,
-    nested,
-    resolve_weights,
-    unwrapped,
-)
+from pipeline.weights import file_sha256, resolve_weights
 
 
 class _Hub(BaseHTTPRequestHandler):

@@ -66,7 +66,7 @@ def test_bad_files_are_listed_and_the_others_encoded(openclip, folder: Path) -> 
     assert found.modalities == (None, None, "image", None, None)
     told = {path.name: why for path, why in found.failed.items()}
     assert "expected an image (JPEG" in told["words.jpg"]
-    assert "found a folder" in told[folder.name]
+    assert "found a folder; name the files in it" in told[folder.name]
     assert told["audio.bin"] == "audio, which this student of image cannot encode"
     assert told["none.npy"] == "No such file or directory"
 
