@@ -40,6 +40,19 @@ class TeacherTargets:
     maker: ViewMaker
     """The chain the teacher saw: the student's own, or that of the paired image."""
 
+    def mean(self) -> np.ndarray:
+        """What the teacher's normalised features have in common, float32 [dim]: their mean over the
+        first tar's first views, a sample of all. 0 where the teacher failed on each of them.
+
+        Raises:
+            UserError: that tar is not in the store, or damaged there.
+        """
+        plane = self.store.read(0, 0)
+        features = plane.target(range(len(plane.features)))
+        lengths = np.linalg.norm(features, axis=1, keepdims=True)
+        directions = features[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]  # not of NaN either
+        return directions.sum(0) / max(1, len(directions))
+
     def check(
         self,
         plane: Plane,

@@ -132,20 +132,28 @@ def one_way_binding(
 
 @_in_float32
 def feature_distillation(
-    predicted: Tensor, target: Tensor, *, valid: Tensor, total: Tensor
+    predicted: Tensor,
+    target: Tensor,
+    *,
+    valid: Tensor,
+    total: Tensor,
+    mean: Tensor | float = 0.0,
 ) -> Tensor:
-    """Follow a teacher's cached features: mean over valid rows of 1 - cos(predicted, target).
+    """Follow a teacher's cached features: mean over valid rows of 1 - cos(predicted, t/|t| - mean).
 
-    Serves teachers (predicted = projector(hidden)) and CLIP's anchors (predicted = embedding).
+    Serves teachers (predicted = projector(hidden)) and CLIP's anchors (predicted = embedding, which
+    is CLIP's own space: no mean). A teacher's features may be alike for the most part, whatever
+    they are of; without that part, what it tells apart is what is left to follow.
 
     Args:
         predicted: [B, D].
         target: [B, D]; rows that are not valid may hold anything, NaN included.
         valid: bool [B].
         total: scalar, valid rows of all ranks.
+        mean: float32 [D], of the teacher's normalised features.
     """
-    distance = 1 - F.cosine_similarity(predicted, _without(target, valid), dim=-1)
-    return _mean(distance, valid, total)
+    told_apart = F.normalize(_without(target, valid), dim=-1) - mean
+    return _mean(1 - F.cosine_similarity(predicted, told_apart, dim=-1), valid, total)
 
 
 @_in_float32

@@ -111,6 +111,11 @@ class StepObjective(Objective):
             store.name: _on_device(store.store.text_features(), texts.features.device)
             for _, store in stores
         }
+        self._means = {
+            store.name: _on_device(store.mean(), texts.features.device)
+            for _, store in stores
+            if store.name in self._teachers
+        }
         for _, store in anchors:
             _require_own_clip(student, store)
         self._paired = [
@@ -207,7 +212,7 @@ class StepObjective(Objective):
             counted = {"valid": item.valid(name), "total": batch.valid[name]}
             if name in self._teachers:
                 projected = self.projectors(self._teachers[name], item.output.hidden)
-                loss = feature_distillation(projected, target, **counted)
+                loss = feature_distillation(projected, target, mean=self._means[name], **counted)
                 parts[f"teacher_feature/{name}"] = loss
                 parts |= self._similarity(name, item, counted)
             elif item.batch.modality in _SEEN_BY_CLIP:

@@ -60,9 +60,10 @@ def test_nothing_is_left_of_it_behind_the_training(cached_world: Path) -> None:
 def test_bad_data_is_told_by_the_trainer_behind_the_batches_before_it(
     world: Path, shard: int
 ) -> None:
+    trainer = Trainer(params_of(world))
     file = shard_file(world / "cache" / "fake" / "objects-train.zarr", "digests", shard)
     file.write_bytes(bytes(file.stat().st_size))
-    with Trainer(params_of(world)).feed(START) as feed:
+    with trainer.feed(START) as feed:
         time.sleep(1)  # the loader has failed, or made all that it was asked for
         with pytest.raises(UserError, match="does not fit its checksum; run: python -m stage1"):
             list(islice(feed, 4))

@@ -1,14 +1,16 @@
-"""What is drawn for a view is digested once for each chain, however many teachers saw it."""
+"""A view is digested once for each chain, however many teachers saw it; what a teacher repeats."""
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.config import ViewsConfig
+from pipeline.store import Plane
 from pipeline.views import View, ViewMaker, chain_for
-from stage2_train.stream.targets import check_targets
+from stage2_train.stream.targets import TeacherTargets, check_targets
 
 OWN, PAIRED = (ViewMaker(chain_for("points", m), 3, ViewsConfig()) for m in ("points", "image"))
 SEEN = View(None, OWN.params_digest("a", 1), 77)
@@ -50,3 +52,18 @@ def test_the_students_own_view_is_not_drawn_again(monkeypatch: pytest.MonkeyPatc
 def test_content_is_checked_only_where_the_recipe_asks_for_it() -> None:
     unchecked = ViewMaker(OWN.chain, 3, ViewsConfig(check_content=False))
     assert checked(unchecked)[0].asked == [([5], ["a"], [SEEN.params_digest], None)]
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [([[3, 0], [0, 0.5], [np.nan, np.nan], [0, 0]], [0.5, 0.5]), ([[np.nan, np.nan]], [0, 0])],
+)
+def test_the_mean_is_of_directions_and_leaves_out_what_failed(
+    features: list[list[float]], expected: list[float]
+) -> None:
+    rows = np.array(features, np.float16)
+    plane = Plane(0, 0, rows, np.zeros((len(rows), 2), np.uint64))
+    store: Any = SimpleNamespace(read=lambda shard, view: {(0, 0): plane}[shard, view])
+    found = TeacherTargets("t", {}, store, OWN).mean()
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)

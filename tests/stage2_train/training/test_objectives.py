@@ -101,6 +101,19 @@ def test_feature_distillation_measures_direction_only() -> None:
         assert found.item() == pytest.approx(expected, abs=1e-6)
 
 
+def test_what_all_features_of_a_teacher_share_is_nothing_to_follow() -> None:
+    shared, valid = draw(12, seed=3), torch.ones(5, dtype=torch.bool)
+    target = shared + 0.1 * draw(5, 12)
+    mean = F.normalize(target, dim=-1).mean(0)
+    counted = {"valid": valid, "total": valid.sum()}
+    for predicted, expected in (
+        (F.normalize(target, dim=-1) - mean, 0.0),
+        (mean.expand(5, -1), 1.0),
+    ):
+        found = feature_distillation(predicted, target, mean=mean, **counted)
+        assert found.item() == pytest.approx(expected, abs=0.1)
+
+
 def test_similarity_distillation_is_zero_at_agreement_and_positive_elsewhere() -> None:
     target, texts, valid = draw(5, 12), draw(4, 12, seed=1), torch.ones(5, dtype=torch.bool)
     for predicted, least, most in ((2 * target, -1e-6, 1e-6), (draw(5, 12, seed=2), 0.01, 1e3)):

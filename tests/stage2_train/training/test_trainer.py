@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -12,6 +13,7 @@ from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.samples import SampleText
 from pipeline.shards import read_index, write_index
+from stage2_train.stream.targets import TeacherTargets
 from stage2_train.student import portable
 from stage2_train.training import trainer as trainer_module
 from stage2_train.training.schedule import learning_rate
@@ -175,6 +177,17 @@ def test_recomputed_activations_change_no_gradient(cached_world: Path) -> None:
     kept, again = (trainings.gradients(p) for p in params)
     for name, gradient in kept.items():
         torch.testing.assert_close(again[name], gradient)
+
+
+def test_what_a_teachers_features_share_is_not_followed(
+    cached_world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = trainings.gradients(params_of(cached_world))
+    monkeypatch.setattr(TeacherTargets, "mean", lambda self: np.zeros(self.store.layout.dim, "f4"))
+    whole = trainings.gradients(params_of(cached_world))
+    followed = [name for name in apart if name.startswith("projectors.")]
+    assert followed
+    assert not any(torch.allclose(apart[name], whole[name]) for name in followed)
 
 
 def test_an_anchor_from_another_clip_is_refused(world: Path) -> None:
