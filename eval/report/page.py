@@ -33,6 +33,7 @@ def rendered(contents: Contents) -> str:
     environment.tests["missing"] = lambda part: isinstance(part, Missing)
     environment.globals["zip"] = zip
     environment.filters |= {"percent": _percent, "size": _size, "number": _number}
+    environment.filters["seconds"] = lambda known: _number(known) or "not recorded"
     gallery = contents.gallery
     return environment.get_template("page.html").render(
         contents=contents, params=_yaml(contents), versions=recipe.versions(), causes=CAUSES,
