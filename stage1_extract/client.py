@@ -1,7 +1,7 @@
 """A run: holds the stores, hands out the tars that they lack, counts what comes back."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from functools import partial
 from itertools import groupby
 from typing import Protocol
@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.config import Params
 from pipeline.shards import read_index
 from pipeline.store import Provenance, StoreWriter
+from pipeline.timing import store_timing, timed
 from stage1_extract.extraction import filling, pending, shard_folder, store_folder, tar_task
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.tar_task import TarDone, TarTask
@@ -56,6 +57,8 @@ def extract(
                 print(f"{store.path}: dropped what is no longer prepared: {_listed(store.dropped)}")
         tasks = list(_tasks(params, stores))
         progress.start(tasks)
+        for name, store in stores.items():
+            held.enter_context(_timed(name, store, tasks))
         # Closed, so that behind a Ctrl-C no thread goes on decoding what it was asked for
         with closing(teachers.tars(tasks, progress.samples_done)) as tars:
             for done in tars:
@@ -85,6 +88,17 @@ def _tasks(params: Params, stores: Mapping[str, StoreWriter]) -> Iterator[TarTas
         for shard, views in sorted(wanted, key=lambda task: (task[1].start, task[1].stop, task[0])):
             without = [name for name in names if (shard, views) in lacking[name]]
             yield tar_task(without, folder, index, shard, views)
+
+
+def _timed(name: str, store: StoreWriter, tasks: Sequence[TarTask]) -> AbstractContextManager[None]:
+    """Records what a run takes; stores that are filled together share it by their rows."""
+    own = [task for task in tasks if name in task.names]
+    if not own:
+        return nullcontext()
+    whole = len(own) == store.blocks * len(store.index.shards)
+    share = sum(task.samples for task in own) / sum(task.rows for task in tasks)
+    of, path = store.provenance.fingerprint, store.path
+    return timed(store_timing(path), of, path, not whole, share)
 
 
 def _listed(tars: Sequence[str]) -> str:

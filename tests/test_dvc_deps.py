@@ -22,7 +22,7 @@ ENTRY = {
 NO_NUMBER = {
     "pipeline/commands.py", "pipeline/errors.py", "pipeline/unknown_name.py",
     "pipeline/dvc_stage.py", "pipeline/interruption.py", "pipeline/atomic.py", "pipeline/lock.py",
-    "pipeline/progress.py", "pipeline/argument_types.py",
+    "pipeline/progress.py", "pipeline/argument_types.py", "pipeline/timing.py",
 }  # fmt: skip
 """These speak to the user, or write a file's bytes as they are given them."""
 PACKAGE_LINES = {f"{package}/__init__.py" for package in PACKAGES}

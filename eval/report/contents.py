@@ -8,14 +8,13 @@ from typing import Any
 from eval.report import curves, recipe, scores
 from eval.report.curves import Chart
 from eval.report.experts import ExpertUse, expert_use
-from eval.report.failures import CAUSES, Failure, Likeness, examples, failures
+from eval.report.failures import CAUSES, Failure, Words, examples, failures
 from eval.report.held_out import HeldOut, held_out
 from eval.report.missing import Missing, found
 from eval.report.neighbours import Near, Texts, neighbours, texts_of
 from eval.report.scores import ClassScore, Confusion, Row
 from pipeline.config import Params
 from pipeline.device import default_device
-from pipeline.prompts import text_embeddings
 from stage2_train.student import Student
 
 EXAMPLES = 6
@@ -40,8 +39,6 @@ class Failures:
     """Questions with a known answer: every labelled item, of every other modality."""
     counts: dict[str, int]
     examples: Mapping[str, list[Failure]]
-    alike: float
-    """Cosine of two names from which on classes are alike in words."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def _by_the_student(params: Params, ckpt: Path) -> dict[str, Any]:
     return {
         "gallery": gallery,
         "experts": expert_use(student, gallery.held_out),
-        "failures": _failures(student, gallery.held_out),
+        "failures": failures_of(gallery),
     }
 
 
@@ -110,11 +107,15 @@ def _gallery(params: Params, student: Student) -> Gallery:
     return Gallery(shown, texts, neighbours(shown, texts))
 
 
-def _failures(student: Student, shown: HeldOut) -> Failures:
-    labels = sorted({item.label for item in shown.items} - {""})
-    words = Likeness(labels, text_embeddings(student.encode_text, labels).cpu())
-    wrong = failures(shown, words)
+def failures_of(gallery: Gallery) -> Failures:
+    """What the gallery's items find wrongly among each other."""
+    shown, texts = gallery.held_out, gallery.texts
+    labels = {name: shown.labels(name) for name in shown.modalities}
+    features = dict(
+        zip((text.label for text in texts.texts if text.kind == "class"), texts.embeddings)
+    )
+    wrong = failures(shown, Words(features, filter(None, labels.values())))
     labelled = [item.modality for item in shown.items if item.label]
-    asked = sum(one != other for one in labelled for other in set(labelled))
+    asked = sum(one != other for one in labelled for other in labels if labels[other])
     counts = {cause: sum(each.cause == cause for each in wrong) for cause in CAUSES}
-    return Failures(asked, counts, examples(wrong, shown, EXAMPLES), words.threshold)
+    return Failures(asked, counts, examples(wrong, shown, EXAMPLES))

@@ -1,29 +1,33 @@
 """Cross-modal retrieval that finds the wrong thing, sorted by the supplement's causes (section 4).
 
 Every item asks every other modality for its nearest item; the answer is wrong where the names of
-the two classes differ. Two classes are alike in words, or in looks, where their cosine is among the
-highest tenth of all pairs of classes: of their names' text features, or of their items' mean
-embeddings in the modality that was asked. The first rule that holds names the cause:
+the two classes differ. The first rule that holds names the cause:
 
     gap         no class of the modality that was asked has the query's name, or one alike in words
     similar     the wrong class is alike in words to the right one
     fine        the right class is there, and the wrong one is alike to it in looks
     other       none of these
+
+Two classes of one modality's list are alike where each is among the other's `MUTUAL` nearest in
+that list: in words by the features of their names, in looks by their items' mean embeddings. How
+high a cosine is says little where a small model puts everything close together; who is nearest
+does. Names that share a word are alike in words too, whichever lists they are from.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import torch
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from eval.report.held_out import HeldOut
 from eval.report.neighbours import Near, nearest
 
-ALIKE = 0.9
-"""Quantile of the pairs' cosines from which on two classes are alike."""
+MUTUAL = 2
+"""Nearest classes that each of two alike ones is among, of the other."""
 CAUSES = ("similar", "gap", "fine", "other")
 """In the supplement's order."""
 
@@ -43,7 +47,7 @@ class Failure:
 
 
 class Likeness:
-    """Which pairs of classes are alike.
+    """Which pairs of a list of classes are alike.
 
     Args:
         names: of the classes.
@@ -53,17 +57,48 @@ class Likeness:
     def __init__(self, names: Sequence[str], features: Tensor) -> None:
         self._row = {name: row for row, name in enumerate(names)}
         self._cosines = features @ features.T
-        pairs = list(combinations(range(len(names)), 2))
-        of_pairs = torch.tensor([float(self._cosines[one, other]) for one, other in pairs])
-        self.threshold = float(of_pairs.quantile(ALIKE)) if pairs else 1.0
+        others = self._cosines.clone().fill_diagonal_(-torch.inf)
+        order = others.argsort(dim=-1, descending=True, stable=True)
+        self._nearest = [set(row[:MUTUAL]) for row in order.tolist()]
 
     def cosine(self, one: str, other: str) -> float:
         """Of two classes' features."""
         return float(self._cosines[self._row[one], self._row[other]])
 
     def alike(self, one: str, other: str) -> bool:
-        """Whether it is as high as `threshold`."""
-        return self.cosine(one, other) >= self.threshold
+        """Whether each is among the other's nearest; False of a class that is not listed."""
+        rows = self._row.get(one), self._row.get(other)
+        return None not in rows and all(
+            row in self._nearest[of] for row, of in (rows, rows[::-1]) if of is not None
+        )
+
+
+class Words:
+    """Which names are alike in words.
+
+    Args:
+        features: name -> float32 [dim], normalised.
+        lists: names that are classes beside each other.
+    """
+
+    def __init__(self, features: Mapping[str, Tensor], lists: Iterable[Sequence[str]]) -> None:
+        self._features = features
+        self._lists = [
+            Likeness(names, torch.stack([features[name] for name in names])) for names in lists
+        ]
+
+    def cosine(self, one: str, other: str) -> float:
+        """Of two names' features."""
+        return float(self._features[one] @ self._features[other])
+
+    def alike(self, one: str, other: str) -> bool:
+        """Whether they share a word, or are each other's nearest of a list."""
+        shared = _words(one) & _words(other)
+        return bool(shared) or any(names.alike(one, other) for names in self._lists)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"\w+", name)) - ENGLISH_STOP_WORDS
 
 
 def looks(held_out: HeldOut, modality: str) -> Likeness:
@@ -78,7 +113,7 @@ def looks(held_out: HeldOut, modality: str) -> Likeness:
 
 
 def cause(
-    right: str, wrong: str, there: Sequence[str], words: Likeness, in_looks: Likeness
+    right: str, wrong: str, there: Sequence[str], words: Words, in_looks: Likeness
 ) -> tuple[str, float]:
     """Why a query of class `right` found an item of class `wrong`, and the cosine that says so.
 
@@ -89,9 +124,8 @@ def cause(
         words: of all classes.
         in_looks: of the classes that are there.
     """
-    best = max(words.cosine(right, name) for name in there)
-    if right not in there and best < words.threshold:
-        return "gap", best
+    if right not in there and not any(words.alike(right, name) for name in there):
+        return "gap", max(words.cosine(right, name) for name in there)
     if words.alike(right, wrong):
         return "similar", words.cosine(right, wrong)
     if right in there and in_looks.alike(right, wrong):
@@ -99,12 +133,12 @@ def cause(
     return "other", words.cosine(right, wrong)
 
 
-def failures(held_out: HeldOut, words: Likeness) -> list[Failure]:
-    """All wrong answers; `words` is the likeness of all labels' names."""
+def failures(held_out: HeldOut, words: Words) -> list[Failure]:
+    """All wrong answers; `words` knows all labels."""
     return [found for modality in held_out.modalities for found in _in(held_out, modality, words)]
 
 
-def _in(held_out: HeldOut, modality: str, words: Likeness) -> Iterator[Failure]:
+def _in(held_out: HeldOut, modality: str, words: Words) -> Iterator[Failure]:
     """Those that a modality gave."""
     items = held_out.items
     rows = [row for row in held_out.rows(modality) if items[row].label]

@@ -56,7 +56,7 @@ function picture(src, name) {
 }
 
 function sound(shown, name) {
-  const made = element("div");
+  const made = element("div", "", { class: "sound" });
   const player = { controls: "", preload: "none", src: shown.src, "aria-label": name };
   made.append(picture(shown.picture, "spectrogram of " + name), element("audio", "", player));
   return made;
@@ -107,7 +107,7 @@ function draw({ canvas, points, angle }) {
   }
   seen.sort((one, other) => one[2] - other[2]);
   pen.clearRect(0, 0, side, side);
-  pen.fillStyle = getComputedStyle(canvas).color;
+  pen.fillStyle = getComputedStyle(document.body).color;
   for (const [x, y, depth] of seen) {
     pen.globalAlpha = Math.min(1, Math.max(0.15, 0.6 + depth * 0.45));
     pen.fillRect(side * (0.5 + x * 0.34), side * (0.5 - y * 0.34), 3, 3);
@@ -138,25 +138,27 @@ function card(query, [row, cosine]) {
   return made;
 }
 
+function row(query, modality, near) {
+  const label = labelOf(query), known = !label || data.labels[modality].includes(label);
+  const made = element("section", "", { class: "row" });
+  const list = element("ul", "", { class: "cards" });
+  list.append(...near.map((each) => card(query, each)));
+  made.append(element("h3", modality + (known ? "" : " (no class of that name)")), list);
+  return made;
+}
+
 function where(item) {
   return item.source + ", " + item.key + (item.caption ? ": " + item.caption : "");
 }
 
 function show(query) {
-  const item = data.items[query], label = labelOf(query);
+  const item = data.items[query];
   const words = item ? spoken(item) : data.texts[query - data.items.length].words;
   document.getElementById("said").textContent = "Nearest to " + words;
   const asked = document.getElementById("query"), found = document.getElementById("found");
-  asked.replaceChildren(element("h3", "Query: " + words));
+  asked.replaceChildren();
   if (item) asked.append(medium(item), element("p", where(item), { class: "note" }));
-  found.replaceChildren();
-  for (const [modality, near] of Object.entries(data.near[query])) {
-    const known = !label || data.labels[modality].includes(label);
-    const lacking = known ? "" : " (no class of that name)";
-    const list = element("ul", "", { class: "cards" });
-    list.append(...near.map((each) => card(query, each)));
-    found.append(element("h3", modality + lacking), list);
-  }
+  found.replaceChildren(...Object.entries(data.near[query]).map((near) => row(query, ...near)));
   document.getElementById("item").value = item ? String(query) : "";
 }
 
@@ -203,6 +205,7 @@ function start() {
     if (query >= 0) location.hash = "query-" + query;
     else said.textContent = "No class or caption has the words: " + typed;
   });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => clouds.forEach(draw));
   addEventListener("hashchange", () => {
     const query = asked();
     if (query < 0) return;

@@ -67,6 +67,10 @@ class HeldOut:
         """Places of a modality's items."""
         return [row for row, item in enumerate(self.items) if item.modality == modality]
 
+    def labels(self, modality: str) -> list[str]:
+        """Names of a modality's classes, sorted."""
+        return sorted({self.items[row].label for row in self.rows(modality)} - {""})
+
 
 def held_out(params: Params, student: Student) -> HeldOut:
     """Choose, show and encode the items of every modality that the student has."""

@@ -55,7 +55,7 @@ def texts_of(params: Params, student: Student, held_out: HeldOut) -> Texts:
     """
     texts, embeddings = list[Text](), list[Tensor]()
     known = set[str]()
-    for source, names in _classes(params, held_out).items():
+    for source, names in _classes(params, held_out):
         new = [name for name in names if class_name(name) not in known]
         if new:
             known |= set(map(class_name, new))
@@ -70,12 +70,12 @@ def texts_of(params: Params, student: Student, held_out: HeldOut) -> Texts:
     return Texts(texts, torch.cat([held_out.embeddings[:0], *embeddings]))
 
 
-def _classes(params: Params, held_out: HeldOut) -> dict[str, list[str]]:
-    """Source of items -> names of its held-out split's classes."""
+def _classes(params: Params, held_out: HeldOut) -> list[tuple[str, list[str]]]:
+    """(source of items, names of classes) of every held-out split."""
     shown = {item.source for item in held_out.items}
-    splits = {b.source: b.split for b in params.benchmarks.values() if b.source in shown}
+    used = ((b.source, b.split) for b in params.benchmarks.values() if b.source in shown)
     shards = path_or_url(params.shards)
-    return {source: read_index(shards / source / split).words for source, split in splits.items()}
+    return [(pair[0], read_index(shards.joinpath(*pair)).words) for pair in dict.fromkeys(used)]
 
 
 def nearest(

@@ -33,10 +33,11 @@ def rendered(contents: Contents) -> str:
     environment.tests["missing"] = lambda part: isinstance(part, Missing)
     environment.globals["zip"] = zip
     environment.filters |= {"percent": _percent, "size": _size, "number": _number}
+    environment.filters["seconds"] = lambda known: _number(known) or "not recorded"
     gallery = contents.gallery
     return environment.get_template("page.html").render(
         contents=contents, params=_yaml(contents), versions=recipe.versions(), causes=CAUSES,
-        alike=failures.ALIKE, most=held_out.MOST, candidates=held_out.CANDIDATES,
+        mutual=failures.MUTUAL, most=held_out.MOST, candidates=held_out.CANDIDATES,
         plane=(curves.WIDTH, curves.HEIGHT),
         total=sum(store.bytes for store in contents.stores.values() if isinstance(store, Store)),
         published=any(
@@ -58,10 +59,7 @@ def gallery_data(gallery: Gallery) -> dict[str, Any]:
         "modalities": modalities,
         "items": [msgspec.to_builtins(item) for item in shown.items],
         "texts": [msgspec.to_builtins(text) for text in gallery.texts.texts],
-        "labels": {
-            name: sorted({shown.items[row].label for row in shown.rows(name)} - {""})
-            for name in modalities
-        },
+        "labels": {name: shown.labels(name) for name in modalities},
         "near": [
             {name: [[row, round(cosine, 3)] for row, cosine in near] for name, near in each.items()}
             for each in gallery.near

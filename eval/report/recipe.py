@@ -15,6 +15,7 @@ from pipeline.shards import read_index
 from pipeline.store.layout import Layout, extract_command, store_path
 from pipeline.store.marker import ShardMarker, blocks_there, read_marker
 from pipeline.store.provenance import Provenance
+from pipeline.timing import read_timing, split_timing, store_timing
 from pipeline.weights import file_sha256
 from stage2_train.student.portable import TENSORS, stored_card
 
@@ -32,6 +33,8 @@ class Split:
     tars: int
     bytes: int
     licence: str
+    seconds: float | None
+    """That its preparation took; None where nothing recorded them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Store:
     bytes: int
     versions: dict[str, str]
     """Of the libraries that computed it."""
+    seconds: float | None
+    """That its extraction took; None where nothing recorded them."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,14 @@ def splits(params: Params) -> dict[str, Split | Missing]:
 
 
 def _split(params: Params, source: str, split: str) -> Split:
-    index = read_index(path_or_url(params.shards) / source / split)
+    folder = path_or_url(params.shards) / source / split
+    index, timing = read_index(folder), read_timing(split_timing(folder))
     total = sum(shard.bytes for shard in index.shards)
     tars = len(index.shards)
-    return Split(source, split, index.modality, index.samples, tars, total, index.licence)
+    return Split(
+        source, split, index.modality, index.samples, tars, total, index.licence,
+        seconds=timing.seconds if timing else None,
+    )  # fmt: skip
 
 
 def stores(params: Params) -> dict[str, Store | Missing]:
@@ -93,7 +102,7 @@ def _store(params: Params, teacher: str, source: str) -> Store:
     path = store_path(params.cache, teacher, source, "train")
     provenance = Provenance.read(path, extract_command(path))
     layout, markers = Layout.of(provenance, path), list(_markers(params, path, source))
-    notes = provenance.notes
+    notes, timing = provenance.notes, read_timing(store_timing(path))
     return Store(
         teacher, source, provenance.fingerprint, str(notes.get("licence", "")),
         rows=sum(marker.rows for marker in markers if marker.block == 0),
@@ -101,6 +110,7 @@ def _store(params: Params, teacher: str, source: str) -> Store:
         dim=layout.dim, dtype=layout.dtype,
         bytes=sum(sum(marker.sizes.values()) for marker in markers),
         versions={name: str(number) for name, number in notes.get("versions", {}).items()},
+        seconds=timing.seconds if timing and timing.of == provenance.fingerprint else None,
     )  # fmt: skip
 
 

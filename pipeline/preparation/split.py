@@ -19,6 +19,7 @@ from pipeline.preparation.records import Records
 from pipeline.preparation.rejections import refusal, too_many, write_rejected
 from pipeline.preparation.shard_task import ListedSplit, ShardDone, ShardTask, listed_split
 from pipeline.shards import FORMAT, INDEX, ROWS, ShardIndex, write_index
+from pipeline.timing import split_timing, timed
 
 
 def prepare(
@@ -41,7 +42,8 @@ def prepare(
     known = identity(params, name, listed.dataset, raw)
     conversion = SplitConversion(name, split, str(raw), str(folder), known)
     tasks = shard_tasks(listed.items, params.seed, listed.source.samples_per_shard)
-    with exclusive(final), naming(folder):
+    record, resumed = split_timing(final), folder.exists()
+    with exclusive(final), naming(folder), timed(record, known, folder, resumed):
         make_folder(folder)
         with _nothing_half_done(folder):
             done = _made(conversion, listed, tasks, executor)

@@ -77,5 +77,6 @@ def made_store(root: Path, index: ShardIndex | None = None) -> Path:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, with its content."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """Every file below a folder, with its content; but for how long it took."""
+    files = (p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(".timing.json"))
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}

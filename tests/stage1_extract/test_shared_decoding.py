@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from pipeline.config import ExtractionConfig, Params
+from pipeline.timing import read_timing, store_timing
 from stage1_extract import shared_views
 from stage1_extract.client import extract
+from stage1_extract.extraction import store_folder
 from stage1_extract.extractor import Extractor
 from stage1_extract.progress import ExtractionProgress
 from stage1_extract.recompute import SPOT_CHECK
@@ -85,3 +87,15 @@ def test_a_tar_is_put_to_those_alone_that_lack_it(
     assert counted == {"tars": 1, "points": 6}
     assert [teacher.batches for teacher in loaded] == [SPOT_CHECK, 2 + SPOT_CHECK]
     assert tree(Path(cache)) == before
+
+
+def test_stores_that_are_filled_together_share_the_seconds_that_it_took(
+    twins: Params, loaded: list
+) -> None:
+    names = ("fake-objects", "twin-objects")
+    run(twins, *names)
+    paths = [store_folder(twins, name) for name in names]
+    one, other = (read_timing(store_timing(path)) for path in paths)
+    assert 0 < one.seconds == pytest.approx(other.seconds, abs=0.1)
+    run(twins, *names)
+    assert read_timing(store_timing(paths[0])) == one  # nothing was lacking

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from eval.report.failures import CAUSES, Likeness, cause, examples, failures
+from eval.report.failures import CAUSES, Likeness, Words, cause, examples, failures
 from eval.report.held_out import HeldOut, Item
 
 NAMES = ["armchair", "chair", "lamp", "tuba", "bottle", "vase", "car"]
@@ -16,10 +16,13 @@ class Told(Likeness):
     """Pairs that are said to be alike, at 0.9; all others are at 0.1."""
 
     def __init__(self, *pairs: tuple[str, str]) -> None:
-        self._pairs, self.threshold = {frozenset(pair) for pair in pairs}, 0.5
+        self._pairs = {frozenset(pair) for pair in pairs}
 
     def cosine(self, one: str, other: str) -> float:
-        return 1.0 if one == other else 0.9 if {one, other} in self._pairs else 0.1
+        return 1.0 if one == other else 0.9 if self.alike(one, other) else 0.1
+
+    def alike(self, one: str, other: str) -> bool:
+        return frozenset({one, other}) in self._pairs
 
 
 WORDS, LOOKS = Told(("armchair", "chair")), Told(("bottle", "vase"), ("armchair", "chair"))
@@ -40,12 +43,33 @@ def test_the_first_rule_that_holds_names_the_cause(right, wrong, there, expected
     assert cause(right, wrong, there, WORDS, LOOKS) == expected
 
 
-def test_the_highest_tenth_of_pairs_is_alike() -> None:
-    angles = torch.tensor([0, 0.01, 1, 2, 3, 4.5])
-    features = torch.stack([angles.cos(), angles.sin()], dim=-1)
-    likeness = Likeness(list("abcdef"), features)
-    pairs = [(one, other) for one in "abcdef" for other in "abcdef" if one < other]
-    assert [pair for pair in pairs if likeness.alike(*pair)] == [("a", "b"), ("b", "c")]
+def at(*angles: float) -> torch.Tensor:
+    """Features [angles, 2] on the unit circle."""
+    turned = torch.tensor(angles)
+    return torch.stack([turned.cos(), turned.sin()], dim=-1)
+
+
+def test_alike_are_who_is_nearest_to_each_other_and_not_who_is_close() -> None:
+    likeness = Likeness(list("abcdef"), at(0, 0.01, 0.02, 0.03, 1.5, 2.5))
+    pairs = {one + other for one in "abcdef" for other in "abcdef" if likeness.alike(one, other)}
+    assert {"ef", "fe", "bc", "ab"} <= pairs
+    assert not {"ad", "da", "de", "ed", "aa"} & pairs
+    assert not likeness.alike("a", "z")
+
+
+def test_names_are_alike_by_a_shared_word_or_within_their_own_list() -> None:
+    lists = [["clarinet", "bass guitar", "blown bottle"], ["cabinet", "cup", "bottle", "door"]]
+    names = dict(zip(sum(lists, []), at(0, 1, 2, 0.01, 1.1, 0.02, 3)))
+    words = Words(names, lists)
+    assert not words.alike("clarinet", "cabinet")  # close, but never beside each other
+    assert words.alike("blown bottle", "bottle")
+    assert words.alike("cabinet", "bottle")
+    assert not words.alike("bottle", "door")
+
+
+def test_words_of_every_name_tell_nothing() -> None:
+    names = {"sound of the sea": at(0)[0], "box of the post": at(2)[0]}
+    assert not Words(names, []).alike(*names)
 
 
 def made(labels: list[str], seed: int) -> HeldOut:
@@ -59,9 +83,10 @@ def made(labels: list[str], seed: int) -> HeldOut:
     return HeldOut(items, vectors, {}, {})
 
 
-def words_of(seed: int) -> Likeness:
+def words_of(seed: int) -> Words:
     generator = torch.Generator().manual_seed(seed)
-    return Likeness(NAMES, normalize(torch.randn(len(NAMES), 5, generator=generator), dim=-1))
+    features = normalize(torch.randn(len(NAMES), 5, generator=generator), dim=-1)
+    return Words(dict(zip(NAMES, features)), [NAMES])
 
 
 @given(st.lists(st.sampled_from([*NAMES, ""]), max_size=14), st.integers(0, 50))
