@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).parents[1]
-CODE = ("pipeline", "stage1_extract", "stage2_train", "eval")
+CODE = ("pipeline", "stage1_extract", "stage2_train", "eval", "prompts")
 FILES = ("dvc.yaml", ".dvcignore", ".gitignore", "constraints.txt")
 SMALL = {
     "objects": (24, ("points", "renders", "depths", "clips")),
@@ -27,16 +27,21 @@ SMALL = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with a small pack and a short training, its DAG run once."""
-    root = tmp_path_factory.mktemp("project")
-    for folder in (*CODE, "demo/nano", ".dvc"):
+    root = checkout(tmp_path_factory.mktemp("project"), "demo/nano")
+    small_pack(root / "demo" / "pack")
+    change_params(root, epochs=1)
+    run(root, "python", "-m", "tests.forked_stages", "repro", "-q")
+    return root
+
+
+def checkout(root: Path, *more: str) -> Path:
+    """The code, and more folders, as a repository of their own in an empty folder."""
+    for folder in (*CODE, ".dvc", *more):
         ignored = shutil.ignore_patterns("__pycache__", "tmp", "cache")
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
     for name in FILES:
         shutil.copy(REPOSITORY / name, root / name)
-    small_pack(root / "demo" / "pack")
-    change_params(root, epochs=1)
     run(root, "git", "init", "-q")
-    run(root, "python", "-m", "tests.forked_stages", "repro", "-q")
     return root
 
 
