@@ -19,14 +19,13 @@ from tests.test_dag import REPOSITORY, checkout, run
 DOCS = REPOSITORY / "docs" / "your_data.md"
 PACK = REPOSITORY / "demo" / "pack"
 KINDS = ("chair", "table", "lamp", "person", "bed")
-STORES = {"birds": "clip", "calls": "vitlens", "web": "clip", "pets": "clip"}
-"""Source -> the teacher that sees it."""
 
 
-def sources() -> dict[str, dict]:
-    """What the page's blocks say, all of them."""
-    blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    return {k: v for block in blocks for k, v in YAML(typ="safe").load(block).items()}
+def blocks() -> tuple[dict[str, dict], dict[str, dict]]:
+    """What the page says: its sources, and the sections of where they are used."""
+    texts = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    *sources, used = [YAML(typ="safe").load(text) for text in texts]
+    return {name: source for block in sources for name, source in block.items()}, used
 
 
 def jpeg(picture: bytes) -> bytes:
@@ -83,19 +82,13 @@ def make_pets(raw: Path) -> None:
 
 
 def write_params(file: Path) -> None:
-    """params.yaml with one's own sources in place of its own, where they are used too."""
+    """params.yaml with the page's sections in place of its own, and less to do."""
     params = YAML(typ="safe").load(REPOSITORY / "params.yaml")
-    stores = {
-        f"{teacher}-{source}": {"teacher": teacher, "source": source}
-        for source, teacher in STORES.items()
-    }
-    weights = dict.fromkeys(STORES, 1)
-    scored = {name: {"source": name, "teacher": STORES[name]} for name in ("birds", "calls")}
-    params |= {"sources": sources(), "extract": stores, "benchmarks": scored}
+    sources, used = blocks()
+    params |= {"sources": sources, "extract": used["extract"], "benchmarks": used["benchmarks"]}
+    params["student"] |= used["student"]
+    params["train"] |= {**used["train"], "epochs": 1, "loader_workers": 0}
     params["views"]["count"] = 1
-    params["student"]["modalities"] = ["image", "audio"]
-    params["train"] |= {"teachers": list(stores), "sources": weights, "epochs": 1}
-    params["train"] |= {"out": "runs", "loader_workers": 0}
     YAML(typ="safe", pure=True).dump(params, file)
 
 
@@ -103,7 +96,7 @@ def write_params(file: Path) -> None:
 def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A checkout with four folders of one's own, run as far as its scores, and what it said."""
     root = checkout(tmp_path_factory.mktemp("own"), "demo/nano")
-    for name, make in zip(sources(), (make_birds, make_calls, make_web, make_pets), strict=True):
+    for name, make in zip(blocks()[0], (make_birds, make_calls, make_web, make_pets), strict=True):
         make(root / name)
     write_params(root / "params.yaml")
     return root, run(root, "python", "-m", "tests.forked_stages", "repro", "zeroshot")
@@ -119,7 +112,7 @@ def test_from_ones_own_files_to_a_score(said: tuple[Path, str]) -> None:
     assert 5 <= held_out["birds"][1] <= 40
     assert "train.warmup_steps is 50, the whole training has 2 steps" in output
     assert "of it from web, which has 16 samples" in output
-    scores = json.loads((root / "runs/zeroshot/metrics.json").read_text())
+    scores = json.loads((root / "runs/demo/zeroshot/metrics.json").read_text())
     for name, (_, test) in held_out.items():
         assert (scores[name]["samples"], scores[name]["chance"]) == (test, 0.2)
 
@@ -127,7 +120,7 @@ def test_from_ones_own_files_to_a_score(said: tuple[Path, str]) -> None:
 def test_changed_templates_of_ones_own_are_seen_by_dvc(said: tuple[Path, str]) -> None:
     root, _ = said
     assert run(root, "dvc", "status", "zeroshot") == "Data and pipelines are up to date.\n"
-    file = root / sources()["birds"]["prompts"]
+    file = root / blocks()[0]["birds"]["prompts"]
     file.write_text("a drawing of a {}.\n")
     stale = re.findall(r"^(\S+):$", run(root, "dvc", "status"), re.MULTILINE)
     assert {"extract@clip-birds", "train", "zeroshot"} <= set(stale)
