@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pipeline.config.templates import Prompts, check_templates
+from pipeline.dvc_stage import require_watched
 from pipeline.errors import UserError
 from pipeline.small_files import read_small
 
@@ -162,13 +163,16 @@ TEMPLATES = {
 }
 IMAGENET = "imagenet"
 """The 80 of CLIP's authors, which open_clip has."""
+OWN = Path("prompts")
+"""Folder of text files of one's own, a dependency of all stages in dvc.yaml that speak."""
 
 
 def templates(prompts: Prompts) -> tuple[str, ...]:
     """The template list of that name, the listed ones, or those in a text file, one a line.
 
     Raises:
-        UserError: there is no such name or file, or one of them has not `{}` exactly once.
+        UserError: there is no such name or file, or one of them has not `{}` exactly once; or,
+            within a DVC stage, a file outside `OWN`.
     """
     if not isinstance(prompts, str):
         return tuple(prompts)
@@ -191,6 +195,7 @@ def templates(prompts: Prompts) -> tuple[str, ...]:
         raise
     except ValueError as error:
         raise UserError(str(error)) from None
+    require_watched([Path(prompts)], OWN, "prompts", "move it there")
     return written
 
 

@@ -15,25 +15,30 @@ from ruamel.yaml import YAML
 from tests.small_pack import small_pack
 
 REPOSITORY = Path(__file__).parents[1]
-CODE = ("pipeline", "stage1_extract", "stage2_train", "eval")
+CODE = ("pipeline", "stage1_extract", "stage2_train", "eval", "prompts")
 FILES = ("dvc.yaml", ".dvcignore", ".gitignore", "constraints.txt")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with a small pack and a short training, its DAG run once."""
-    root = tmp_path_factory.mktemp("project")
-    for folder in (*CODE, "demo/nano", ".dvc"):
+    root = checkout(tmp_path_factory.mktemp("project"), "demo/nano")
+    small_pack(root / "demo" / "pack")
+    change_params(root, epochs=1)
+    run(root, "python", "-m", "tests.forked_stages", "repro", "-q")
+    run(root, "git", "add", "--all")
+    run(root, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "a run")
+    return root
+
+
+def checkout(root: Path, *more: str) -> Path:
+    """The code, and more folders, as a repository of their own in an empty folder."""
+    for folder in (*CODE, ".dvc", *more):
         ignored = shutil.ignore_patterns("__pycache__", "tmp", "cache")
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
     for name in FILES:
         shutil.copy(REPOSITORY / name, root / name)
-    small_pack(root / "demo" / "pack")
-    change_params(root, epochs=1)
     run(root, "git", "init", "-q")
-    run(root, "python", "-m", "tests.forked_stages", "repro", "-q")
-    run(root, "git", "add", "--all")
-    run(root, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "a run")
     return root
 
 

@@ -7,22 +7,16 @@ import pytest
 
 from pipeline.config import load_params
 from tests.official_downloads import PAPER, make_all
-from tests.test_dag import CODE, FILES, REPOSITORY, ran, run
+from tests.test_dag import checkout, ran, run
 from tests.test_dvc_deps import stages
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with the paper's params, its raw folders and weights in miniature."""
-    root = tmp_path_factory.mktemp("paper")
-    for folder in (*CODE, ".dvc"):
-        ignored = shutil.ignore_patterns("__pycache__", "tmp", "cache")
-        shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
-    for name in FILES:
-        shutil.copy(REPOSITORY / name, root / name)
+    root = checkout(tmp_path_factory.mktemp("paper"))
     shutil.copy(PAPER, root / "params.yaml")
     make_all(root)
-    run(root, "git", "init", "-q")
     return root
 
 

@@ -30,7 +30,7 @@ class SourceConfig:
     """The converter's own, where it has some: see `Settings` in its file."""
     prompts: Prompts = "photo"
     """Templates that turn its label names into sentences: a name in pipeline/prompts.py, a list of
-    templates with one {} each, or the path of a text file with one a line."""
+    templates with one {} each, or a text file with one a line, in prompts/, which DVC watches."""
     samples_per_shard: int = 1000
     """Samples in a tar; the last tar may be shorter."""
     max_rejected: float = 0.01

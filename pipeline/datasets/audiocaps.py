@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, known_split, noted
+from pipeline.datasets.reading.folders import folder_with
 from pipeline.datasets.reading.labels import described
 from pipeline.datasets.reading.media import SOUNDS, sound
 from pipeline.datasets.reading.tables import read_lines, read_table
@@ -36,7 +37,8 @@ LIST, VGGSOUND = "test_without_vggsound.txt", "vggsound.csv"
 def read(raw: Path, split: str) -> RawDataset:
     """List the clips of a split that are there, with all their captions."""
     known_split(split, *SAMPLES)
-    captions, files = _captions(raw / "test.csv"), ClipFiles(raw, SOUNDS)
+    captions = _captions(folder_with(raw, "test.csv") / "test.csv")
+    files = ClipFiles(raw, SOUNDS)
     notes = noted(
         f"clips have another number of captions than {CAPTIONS}",
         [clip_key(*name) for name, texts in captions.items() if len(texts) != CAPTIONS],
@@ -70,11 +72,12 @@ def _captions(table: Path) -> dict[tuple[str, int], list[str]]:
 
 def _without_vggsound(raw: Path, known: Set[str]) -> Set[str]:
     """YouTube ids of the clips that are not in VGGSound."""
-    if (raw / LIST).is_file():
-        return known & _listed(raw / LIST, known)
-    if (raw / VGGSOUND).is_file():
+    own, vggsound = (folder_with(raw, name) / name for name in (LIST, VGGSOUND))
+    if own.is_file():
+        return known & _listed(own, known)
+    if vggsound.is_file():
         columns = ("id", "start", "label", "split")
-        return known - {row[0] for row in read_table(raw / VGGSOUND, ("id",), header=columns)}
+        return known - {row[0] for row in read_table(vggsound, ("id",), header=columns)}
     raise UserError(
         f"{raw}: the split test-without-vggsound needs {LIST}, a list of its clips, or VGGSound's "
         f"own {VGGSOUND}; put one there, or have `splits: [test]`"

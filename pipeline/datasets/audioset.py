@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, known_split, noted
+from pipeline.datasets.reading.folders import folder_with
 from pipeline.datasets.reading.labels import Labels, described
 from pipeline.datasets.reading.media import SOUNDS, sound
 from pipeline.datasets.reading.tables import read_table
@@ -32,6 +33,7 @@ TABLES = {
 }
 """Tables of a split, each with its clips: `num_segs` in its second line."""
 CLASSES = 527
+_LABELS = "class_labels_indices.csv"
 _COLUMNS = ("YTID", "start_seconds", "end_seconds", "positive_labels")
 
 
@@ -39,8 +41,9 @@ def read(raw: Path, split: str) -> RawDataset:
     """List a split, the clips of it that are there; prompts have the display names in lower case,
     as ViT-Lens'."""
     tables = TABLES[known_split(split, *TABLES)]
-    mids, classes = _classes(raw / "class_labels_indices.csv")
-    labels, files = Labels(mids), ClipFiles(raw, SOUNDS)
+    files, raw = ClipFiles(raw, SOUNDS), folder_with(raw, _LABELS)
+    mids, classes = _classes(raw / _LABELS)
+    labels = Labels(mids)
 
     def members(path: Path, identifier: str, start: int, positive: str) -> dict[str, bytes]:
         numbers = [labels.number(mid) for mid in positive.split(",")]

@@ -3,8 +3,8 @@
     data.csv            path,caption,label,split        any of the last three may be missing
     a/b.wav, ...        the files, by their path from the table's folder
 
-Rows of one path are one sample with several captions or classes. A table that ends in .tsv has
-tabs between its columns. Depth maps need `sensor`.
+Rows of one path are one sample with several captions or classes. Columns may have tabs or
+semicolons between them, paths Windows' backslashes. Depth maps need `sensor`.
 """
 
 import csv
@@ -74,7 +74,7 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
 
 def _columns(table: Path, settings: Settings) -> list[str]:
     """Those of captions, classes and splits that the table has, or that the settings name."""
-    (first,) = csv.reader(read_lines(table)[:1] or [""], delimiter=_delimiter(table))
+    (first,) = csv.reader([_header(table)], delimiter=_delimiter(table))
     names, default = [name.strip() for name in first], Settings()
     roles = ("caption", "label", "split")
     told = [(getattr(settings, role), getattr(default, role)) for role in roles]
@@ -104,13 +104,20 @@ def _samples(
 
 
 def _below(table: Path, path: str) -> str:
+    path = path.replace("\\", "/")
     if Path(path).is_absolute() or ".." in Path(path).parts or not path:
         raise UserError(f"{table}: expected paths from its own folder, found '{path}'")
     return path
 
 
 def _delimiter(table: Path) -> str:
-    return "\t" if table.suffix == ".tsv" else ","
+    """Of the header: spreadsheets put semicolons where a comma is the decimal point."""
+    header = _header(table)
+    return next((sign for sign in "\t;" if sign in header and "," not in header), ",")
+
+
+def _header(table: Path) -> str:
+    return next(iter(read_lines(table)), "")
 
 
 def _members(

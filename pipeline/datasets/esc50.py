@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.folders import folder_with, list_files
 from pipeline.datasets.reading.labels import described
 from pipeline.datasets.reading.media import sound
 from pipeline.datasets.reading.tables import read_table
@@ -30,21 +30,22 @@ _COLUMNS = ("filename", "fold", "target", "category")
 def read(raw: Path, split: str) -> RawDataset:
     """List the one split, `test`; prompts have spaces where the categories have underscores."""
     known_split(split, "test")
+    raw = folder_with(raw, "meta/esc50.csv")
     table = raw / "meta" / "esc50.csv"
     rows = list(read_table(table, _COLUMNS))
     classes = _classes(table, {(target, category) for _, _, target, category in rows})
     _check_folds(table, {fold for _, fold, _, _ in rows})
-    there = {path.name for path in list_files(raw / "audio", (".wav",)).files}
+    there = {path.name.lower(): path for path in list_files(raw / "audio", (".wav",)).files}
 
     def members(name: str, fold: str, label: str) -> dict[str, bytes]:
-        return {**sound(raw / "audio" / name), **described(name, [int(label)], fold=int(fold))}
+        return {**sound(there[name.lower()]), **described(name, [int(label)], fold=int(fold))}
 
     items = [
         RawItem(key_of(Path(name).stem), partial(members, name, fold, target))
         for name, fold, target, _ in rows
-        if name in there
+        if name.lower() in there
     ]
-    lacking = [row[0] for row in rows if row[0] not in there]
+    lacking = [row[0] for row in rows if row[0].lower() not in there]
     words = [name.replace("_", " ") for name in classes]
     notes = noted(f"files of {table} are not there", lacking)
     return RawDataset(items, classes, ("audio",), LICENCE, SAMPLES, True, words, notes)

@@ -51,8 +51,17 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
         if len(place.parts) > 1 and (key := key_of(place.as_posix()))
         if there or drawn_split(key, source.splits, settings.held_out) == split
     ]
+    seen = {place.parts[0] for place in places if len(place.parts) > 1}
     loose = [place.name for place in places if len(place.parts) == 1]
-    notes = (*listing.notes, *noted("pictures are in no class folder and left out", loose))
+    notes = (
+        *listing.notes,
+        *noted("pictures are in no class folder and left out", loose),
+        *noted("classes have no picture", [name for name in classes if name not in seen]),
+    )
+    deeper = subfolders(raw / classes[0]) if len(classes) == 1 and not there else []
+    if deeper:
+        name = classes[0]
+        notes += (f"{name} is the only class; if those in it are the classes: raw: {raw / name}",)
     return RawDataset(items, classes, ("image",), LICENCE, class_words=words(classes), notes=notes)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.reading.folders import list_files, subfolders
+from pipeline.datasets.reading.folders import folder_with, list_files, subfolders
 from pipeline.datasets.reading.labels import described
 from pipeline.datasets.reading.matlab import read_mat
 from pipeline.datasets.reading.pictures import SUFFIXES, read_picture
@@ -30,8 +30,11 @@ _DEVKIT = Path("ILSVRC2012_devkit_t12/data")
 
 def read(raw: Path, split: str) -> RawDataset:
     """List a split."""
-    folder, synsets = raw / known_split(split, *EXPECTED), wordnet_ids()
+    known_split(split, *EXPECTED)
+    folder, synsets = folder_with(raw, split) / split, wordnet_ids()
     folders = subfolders(folder)
+    if not folders and split == "train":
+        raise UserError(f"{folder}: expected folders such as {synsets[0]}/; unpack its tars")
     found = _in_folders(folder, folders) if folders else _flat(raw, folder)
     numbers = {synset: number for number, synset in enumerate(synsets)}
     items = [
@@ -76,9 +79,10 @@ def _in_folders(folder: Path, synsets: list[str]) -> list[tuple[Path, str]]:
 
 def _flat(raw: Path, folder: Path) -> list[tuple[Path, str]]:
     """Pictures numbered from 1, each with the class that its line of the ground truth says."""
-    truth = raw / _DEVKIT / "ILSVRC2012_validation_ground_truth.txt"
+    devkit = folder_with(raw, str(_DEVKIT)) / _DEVKIT
+    truth = devkit / "ILSVRC2012_validation_ground_truth.txt"
     lines = read_lines(truth)
-    (synsets,) = read_mat(raw / _DEVKIT / "meta.mat", "synsets")
+    (synsets,) = read_mat(devkit / "meta.mat", "synsets")
     names = dict(zip(map(int, synsets["ILSVRC2012_ID"]), map(str, synsets["WNID"])))
     try:
         return [

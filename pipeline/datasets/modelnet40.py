@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
 from pipeline.datasets.reading.clouds import read_cloud
-from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.folders import folder_with, list_files, subfolders
 from pipeline.datasets.reading.labels import Labels, described
 from pipeline.datasets.reading.lists import listed_once
 from pipeline.datasets.reading.tables import read_lines
@@ -40,15 +40,10 @@ CLASSES = [
 def read(raw: Path, split: str) -> RawDataset:
     """List a split of whichever release is there, the points first."""
     known_split(split, *EXPECTED)
-    points, meshes = raw / "modelnet40_normal_resampled", raw / "ModelNet40"
-    if points.is_dir():
-        found, notes = _listed(points, split)
-    elif meshes.is_dir():
-        listing = list_files(meshes, (".off",))
-        found = [path for path in listing.files if path.parent.name == split]
-        notes = listing.notes
-    else:
-        raise UserError(f"{raw}: {_nothing(raw)}")
+    list_file = f"modelnet40_{split}.txt"
+    points = folder_with(raw, list_file)
+    listed = (points / list_file).is_file()
+    found, notes = _listed(points, list_file) if listed else _meshes(raw, split)
     labels = Labels(CLASSES)
     items = [RawItem(key_of(path.stem), partial(_members, path, labels)) for path in found]
     lacking = [c for c in CLASSES if not any(path.stem.startswith(f"{c}_") for path in found)]
@@ -64,9 +59,8 @@ def _members(path: Path, labels: Labels) -> dict[str, bytes]:
     return {**read_cloud(path, path.stem), **described(path.stem, [labels.number(name)])}
 
 
-def _listed(folder: Path, split: str) -> tuple[list[Path], tuple[str, ...]]:
+def _listed(folder: Path, list_file: str) -> tuple[list[Path], tuple[str, ...]]:
     """What the split's list names and is there."""
-    list_file = f"modelnet40_{split}.txt"
     names, notes = listed_once(read_lines(folder / list_file), list_file)
     paths = [folder / name.rpartition("_")[0] / f"{name}.txt" for name in names]
     there = set(list_files(folder, (".txt",)).files)
@@ -75,11 +69,25 @@ def _listed(folder: Path, split: str) -> tuple[list[Path], tuple[str, ...]]:
     return found, (*notes, *noted(f"samples of {list_file} have no file", lacking))
 
 
-def _nothing(raw: Path) -> str:
-    pickles = sorted(path.name for path in raw.rglob("*.dat"))
-    if pickles:
+def _meshes(raw: Path, split: str) -> tuple[list[Path], tuple[str, ...]]:
+    """Those in a folder named as the split."""
+    listing = list_files(folder_with(raw, "ModelNet40"), (".off",))
+    found = [path for path in listing.files if path.parent.name == split]
+    if not found:
+        raise UserError(f"{raw}: {_nothing(raw, split)}")
+    return found, listing.notes
+
+
+def _nothing(raw: Path, split: str) -> str:
+    others = sorted(
+        path.name for ending in ("dat", "pkl", "h5") for path in raw.rglob(f"*.{ending}")
+    )
+    if others and not others[0].endswith(".h5"):
         return (
-            f"{pickles[0]} is a pickle, which runs whatever code is in it, and is not read; get "
+            f"{others[0]} is a pickle, which runs whatever code is in it, and is not read; get "
             "modelnet40_normal_resampled (text) or ModelNet40 (meshes) and put it there"
         )
-    return "expected modelnet40_normal_resampled/ or ModelNet40/ in it; is the download unpacked?"
+    return (
+        f"expected modelnet40_normal_resampled/ with modelnet40_{split}.txt in it, or "
+        f"ModelNet40/CLASS/{split}/*.off, found {', '.join(others[:1] or subfolders(raw)[:3])}"
+    )

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.folders import folder_with, list_files
 from pipeline.datasets.reading.labels import described
 from pipeline.datasets.reading.media import CLIPS, clip
 from pipeline.datasets.reading.tables import read_table
@@ -28,7 +28,7 @@ def read(raw: Path, split: str) -> RawDataset:
     """List the clips of 1K-A that are there."""
     known_split(split, "test")
     sentences: dict[str, list[str]] = {}
-    for name, sentence in read_table(raw / LIST, ("video_id", "sentence")):
+    for name, sentence in read_table(folder_with(raw, LIST) / LIST, ("video_id", "sentence")):
         sentences.setdefault(name, []).append(sentence)
     files = {path.stem: path for path in reversed(list_files(raw, CLIPS).files)}
 

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.datasets import RawDataset, RawItem, known_split
+from pipeline.datasets.reading.folders import folder_with
 from pipeline.datasets.reading.hdf5 import Hdf5Array, Hdf5File
 from pipeline.datasets.reading.labels import Labels, described
 from pipeline.datasets.reading.matlab import read_mat
@@ -40,6 +41,7 @@ OTHERS = {
 CLASSES = [*OWN, *OTHERS]
 SENSOR = {"encoding": "sunrgbd-raw", "baseline": 0.075, "fx": 518.857901}
 """SUNRGBD/kv1/NYUdata/*/intrinsics.txt."""
+_FRAMES = "nyu_depth_v2_labeled.mat"
 _SEEN = slice(44, 471), slice(40, 601)
 """Rows and columns that are left of 480 x 640 (get_projection_mask.m of its toolbox)."""
 _FARTHEST = 65.535
@@ -48,14 +50,15 @@ _FARTHEST = 65.535
 def read(raw: Path, split: str) -> RawDataset:
     """List the test split."""
     known_split(split, "test")
-    file = Hdf5File(raw / "nyu_depth_v2_labeled.mat")
+    file = Hdf5File(folder_with(raw, _FRAMES) / _FRAMES)
     depths = file.array("depths", (None, 640, 480), "f")
     images = file.array("images", (len(depths), 3, 640, 480), "u")
     scenes = file.texts("sceneTypes")
-    (listed,) = read_mat(raw / "splits.mat", "testNdxs")
+    splits = folder_with(raw, "splits.mat") / "splits.mat"
+    (listed,) = read_mat(splits, "testNdxs")
     numbers = [int(number) for number in np.ravel(listed)]
     if not all(1 <= number <= min(len(depths), len(scenes)) for number in numbers):
-        raise UserError(f"{raw}/splits.mat: expected numbers of 1 to {len(depths)} in testNdxs")
+        raise UserError(f"{splits}: expected numbers of 1 to {len(depths)} in testNdxs")
     members = partial(_members, depths, images, Labels(CLASSES))
     items = [
         RawItem(f"NYU{number:04d}", partial(members, number, scenes[number - 1]))

@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.datasets import RawDataset, RawItem, known_split
 from pipeline.datasets.reading.clouds import npy_cloud
+from pipeline.datasets.reading.folders import folder_with
 from pipeline.datasets.reading.hdf5 import Hdf5Array, Hdf5File
 from pipeline.errors import UnreadableSample
 
@@ -43,8 +44,7 @@ CLASSES = [
 def read(raw: Path, split: str) -> RawDataset:
     """List a split."""
     name, expected = SPLITS[known_split(split, *SPLITS)]
-    folder = raw / "h5_files" if (raw / "h5_files").is_dir() else raw
-    file = Hdf5File(folder / name)
+    file = Hdf5File(folder_with(raw, name) / name)
     clouds = file.array("data", (None, None, 3), "f")
     labels = file.array("label", (len(clouds),), "iuf").all()
     items = [

@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
 from pipeline.datasets.reading.files import read_file
-from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.folders import folder_with, list_files
 from pipeline.datasets.reading.labels import described
 from pipeline.datasets.reading.lists import listed_once
 from pipeline.datasets.reading.matlab import read_mat
@@ -39,6 +39,7 @@ SCENES = [
 """Those with at least 80 items, as scene.txt spells them."""
 BASELINES = {"kv1": 0.075, "kv2": 0.075, "realsense": 0.095, "xtion": 0.095}
 """Metres, by the folder of the sensor (ViT-Lens, issue #9)."""
+_LISTS = "SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat"
 _UNKNOWN = "idk"
 _SMALL = 1 << 16
 
@@ -46,13 +47,14 @@ _SMALL = 1 << 16
 def read(raw: Path, split: str) -> RawDataset:
     """List a split."""
     variable = f"all{known_split(split, *EXPECTED)}"
-    mat = raw / "SUNRGBDtoolbox" / "traintestSUNRGBD" / "allsplit.mat"
+    mat = folder_with(raw, _LISTS) / _LISTS
+    rooms = folder_with(raw, *BASELINES)
     (listed,) = read_mat(mat, variable)
     names, notes = listed_once((_item(mat, str(path)) for path in np.ravel(listed)), variable)
-    found = {name: _scene(raw / "SUNRGBD" / name) for name in names}
+    found = {name: _scene(rooms / name) for name in names}
     lacking = [name for name, scene in found.items() if scene is None]
     items = [
-        RawItem(key_of(name), partial(_members, raw / "SUNRGBD" / name, name, scene))
+        RawItem(key_of(name), partial(_members, rooms / name, name, scene))
         for name, scene in found.items()
         if scene and (scene in SCENES or (split == "train" and scene != _UNKNOWN))
     ]
@@ -74,7 +76,7 @@ def _item(mat: Path, path: str) -> str:
 
 def _scene(folder: Path) -> str | None:
     try:
-        return read_file(folder / "scene.txt", _SMALL).decode().strip()
+        return read_file(folder / "scene.txt", _SMALL).decode("utf-8-sig").strip()
     except (UnreadableSample, UnicodeDecodeError):
         return None
 

@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.folders import folder_with, list_files
 from pipeline.datasets.reading.labels import Labels, described
-from pipeline.datasets.reading.media import clip
+from pipeline.datasets.reading.media import CLIPS, clip
 from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UserError
 
@@ -35,22 +35,24 @@ CLASSES = 101
 def read(raw: Path, split: str) -> RawDataset:
     """List a split; prompts have the words of a class: `apply eye makeup`."""
     known_split(split, *SAMPLES)
-    lists, videos = raw / "ucfTrainTestlist", raw / "UCF-101"
+    lists = folder_with(raw, "ucfTrainTestlist") / "ucfTrainTestlist"
+    videos = folder_with(raw, "UCF-101") / "UCF-101"
     classes = _classes(lists / "classInd.txt")
     labels = Labels(classes)
     wanted = _wanted(lists / f"{split[:-2]}list{split[-2:]}.txt")
-    there = {p.relative_to(videos).as_posix() for p in list_files(videos, (".avi",)).files}
+    files = list_files(videos, CLIPS).files
+    there = {_clip(path.as_posix()): path for path in reversed(files)}
 
     def members(name: str) -> dict[str, bytes]:
         label = labels.number(PurePosixPath(name).parent.name)
-        return {**clip(videos / name), **described(name, [label])}
+        return {**clip(there[_clip(name)]), **described(name, [label])}
 
     items = [
         RawItem(key_of(PurePosixPath(name).stem), partial(members, name))
         for name in wanted
-        if name in there
+        if _clip(name) in there
     ]
-    notes = noted("clips of the list are not there", [n for n in wanted if n not in there])
+    notes = noted("clips of the list are not there", [n for n in wanted if _clip(n) not in there])
     is_test = split.startswith("test")
     words = [_words(name) for name in classes]
     return RawDataset(items, classes, ("video",), LICENCE, SAMPLES[split], is_test, words, notes)
@@ -71,6 +73,11 @@ def _classes(path: Path) -> list[str]:
 def _wanted(path: Path) -> list[str]:
     """`<Class>/<clip>.avi` of each line, once."""
     return list(dict.fromkeys(line.split()[0] for line in read_lines(path)))
+
+
+def _clip(name: str) -> str:
+    """A clip's class and name as they are compared: in any container, with any capitals."""
+    return "/".join(PurePosixPath(name).with_suffix("").parts[-2:]).lower()
 
 
 def _words(name: str) -> str:

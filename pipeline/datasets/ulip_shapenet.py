@@ -19,6 +19,7 @@ import msgspec
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
 from pipeline.datasets.reading.clouds import read_cloud
+from pipeline.datasets.reading.folders import folder_with
 from pipeline.datasets.reading.labels import Labels, described
 from pipeline.datasets.reading.lists import listed_once
 from pipeline.datasets.reading.pictures import read_picture
@@ -43,16 +44,18 @@ def read(raw: Path, split: str) -> RawDataset:
     known_split(split, "train")
     lists = [line for name in ("train", "test") for line in read_lines(_list(raw, name))]
     objects, notes = listed_once((Path(line).stem for line in lists), "train.txt and test.txt")
-    names = _names(raw / "taxonomy.json")
+    taxonomy = folder_with(raw, "taxonomy.json") / "taxonomy.json"
+    names = _names(taxonomy)
     synsets = sorted({name.partition("-")[0] for name in objects})
     unnamed = [synset for synset in synsets if synset not in names]
     if unnamed:
-        raise UserError(f"{raw}/taxonomy.json: no synset {unnamed[0]}, which is listed; {_MEND}")
-    clouds = raw / "shapenet_pc"
+        raise UserError(f"{taxonomy}: no synset {unnamed[0]}, which is listed; {_MEND}")
+    clouds = folder_with(raw, "shapenet_pc") / "shapenet_pc"
     there = {entry.name for entry in os.scandir(clouds)} if clouds.is_dir() else set()
     lacking = [name for name in objects if f"{name}.npy" not in there]
     classes = [names[synset] for synset in synsets]
-    members = partial(_members, raw, names, Labels(classes))
+    views = folder_with(raw, "rendered_images") / "rendered_images"
+    members = partial(_members, clouds, views, names, Labels(classes))
     return RawDataset(
         [RawItem(key_of(n), partial(members, n)) for n in objects if f"{n}.npy" in there],
         classes, ("points", "image"), LICENCE, EXPECTED,
@@ -66,11 +69,13 @@ def synonyms(name: str) -> list[str]:
     return [each for part in name.split(",") if (each := part.strip())] or [name]
 
 
-def _members(raw: Path, names: dict[str, str], labels: Labels, name: str) -> dict[str, bytes]:
+def _members(
+    clouds: Path, views: Path, names: dict[str, str], labels: Labels, name: str
+) -> dict[str, bytes]:
     label = names[name.partition("-")[0]]
     return {
-        **read_cloud(raw / "shapenet_pc" / f"{name}.npy", name),
-        **read_picture(_view(raw / "rendered_images" / name)),
+        **read_cloud(clouds / f"{name}.npy", name),
+        **read_picture(_view(views / name)),
         **described(name, [labels.number(label)], synonyms(label)),
     }
 
@@ -85,9 +90,8 @@ def _view(folder: Path) -> Path:
 
 
 def _list(raw: Path, name: str) -> Path:
-    """A list, right in the folder or in Point-BERT's subfolder."""
-    nested = raw / "ShapeNet-55" / f"{name}.txt"
-    return nested if nested.is_file() else raw / f"{name}.txt"
+    """A list, right in the folder or in Point-BERT's subfolder ShapeNet-55."""
+    return folder_with(raw, f"{name}.txt") / f"{name}.txt"
 
 
 def _names(path: Path) -> dict[str, str]:

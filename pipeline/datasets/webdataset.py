@@ -15,13 +15,13 @@ of equal room, a hash of each sample) can be had by writing them anew only.
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem, key_of, noted
-from pipeline.datasets.reading.folders import list_files
+from pipeline.datasets.reading.folders import is_left, list_files
 from pipeline.datasets.reading.labels import described
 from pipeline.datasets.reading.own_media import LICENCE, SUFFIXES, media, words
 from pipeline.datasets.reading.settings import settings_of
@@ -66,6 +66,9 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     if there:
         require_split(raw, split, there)
     listing = list_files(raw / split if there else raw, (".tar",))
+    if not listing.files:
+        found = "".join(f"; {note}" for note in listing.notes)
+        raise UserError(f"{raw}: expected .tar files, uncompressed, found none{found}")
     samples = [sample for tar in listing.files for sample in _samples(tar)]
     endings = tuple(ending[1:] for ending in SUFFIXES[source.modality])
     classes = _classes(raw / settings.classes, any("cls" in files for _, files in samples))
@@ -89,6 +92,8 @@ def _samples(tar: Path) -> list[tuple[str, dict[str, _Place]]]:
         with open_regular(tar) as file:
             for name, (first, size) in file_places(file, tar.stat().st_size):
                 stem, _, ending = name.removeprefix("./").rpartition(".")
+                if is_left(PurePosixPath(name).name):
+                    continue
                 samples.setdefault(stem, {})[ending.lower()] = _Place(tar, first, size)
     except (OSError, TarError) as error:
         raise UserError(f"{tar}: no readable tar ({error}); download it again") from None
@@ -96,7 +101,12 @@ def _samples(tar: Path) -> list[tuple[str, dict[str, _Place]]]:
 
 
 def _classes(path: Path, needed: bool) -> list[str]:
-    if not needed and not path.is_file():
+    if not path.is_file():
+        if needed:
+            raise UserError(
+                f"{path}: not found; .cls files need the classes' names, one a line: put them "
+                "there, or name your file in settings.classes"
+            )
         return []
     return read_lines(path)
 

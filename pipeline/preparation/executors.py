@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.blas import one_blas_thread
 from pipeline.errors import UserError
 from pipeline.locations import is_remote, path_or_url
 from pipeline.preparation.listing import read_raw
@@ -83,6 +84,7 @@ def _made(
     conversion: SplitConversion, split: ListedSplit, task: ShardTask, on_sample: Callable[[], None]
 ) -> ShardDone:
     """A tar, unless an earlier run has made it."""
+    one_blas_thread()  # a sound resampled by several takes three times as long
     folder = path_or_url(conversion.folder)
     records = Records(folder, conversion.identity)
     done = records.read(task)

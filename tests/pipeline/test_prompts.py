@@ -49,6 +49,19 @@ def test_own_templates_are_the_same_from_a_list_or_a_file(tmp_path: Path) -> Non
     assert identities[0] == identities[1] != identities[2]
 
 
+def test_within_dvc_a_file_of_templates_lies_where_dvc_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "train")
+    for file in (Path("prompts/own.txt"), Path("own.txt")):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("a {}.\n")
+    assert templates("prompts/own.txt") == ("a {}.",)
+    with pytest.raises(UserError, match="own.txt lies outside prompts, .* changed; move it there$"):
+        templates("own.txt")
+
+
 @pytest.mark.parametrize("text", ["a bird", "{} and {}", "{} {0}", "{{}}", ""])
 def test_a_template_without_one_place_for_the_name_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "own.txt").write_text(text)

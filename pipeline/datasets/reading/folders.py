@@ -8,7 +8,9 @@ from pathlib import Path
 from pipeline.datasets import noted
 from pipeline.errors import UserError
 
-_LEFT_BY_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX")
+_LEFT_BY_SYSTEMS = ("Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir")
+"""Beside what is hidden by a dot, such as .DS_Store and ._NAME."""
+_DEEPEST = 3
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,30 @@ def subfolders(folder: Path) -> list[str]:
     """Names of the folders right in a folder, sorted; class folders are that."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; is the download there and unpacked?")
-    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not _is_left(e.name))
+    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not is_left(e.name))
+
+
+def folder_with(raw: Path, *names: str) -> Path:
+    """The folder that holds one of `names`: the raw one or, since archives unpack into folders of
+    their own, the only such folder down to three levels below; the raw one where none does.
+
+    Raises:
+        UserError: several do.
+    """
+    level = [raw]
+    for _ in range(_DEEPEST + 1):
+        found = [folder for folder in level if any((folder / name).exists() for name in names)]
+        if len(found) > 1:
+            raise UserError(
+                f"{raw}: found {names[0]} in {found[0]} and in {found[1]}; remove one of them, or "
+                "name the folder of one as raw"
+            )
+        if found:
+            return found[0]
+        level = [
+            folder / name for folder in level if folder.is_dir() for name in subfolders(folder)
+        ]
+    return raw
 
 
 def _below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
@@ -52,7 +77,7 @@ def _below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
         raise UserError(f"{folder}: a link to a folder above it; remove the link")
     with os.scandir(folder) as entries:
         for entry in entries:
-            if _is_left(entry.name):
+            if is_left(entry.name):
                 continue
             if entry.is_dir():
                 yield from _below(folder / entry.name, above | {place})
@@ -60,5 +85,6 @@ def _below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
                 yield folder / entry.name
 
 
-def _is_left(name: str) -> bool:
-    return name.startswith("._") or name in _LEFT_BY_SYSTEMS
+def is_left(name: str) -> bool:
+    """Whether an operating system or a program left a file or folder of that name."""
+    return name.startswith(".") or name in _LEFT_BY_SYSTEMS

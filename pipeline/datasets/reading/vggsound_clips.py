@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.datasets import RawDataset, RawItem, known_split, noted
+from pipeline.datasets.reading.folders import folder_with
 from pipeline.datasets.reading.labels import Labels, described
 from pipeline.datasets.reading.media import CLIPS
 from pipeline.datasets.reading.tables import read_table
@@ -33,7 +34,8 @@ def listed(
     Classes are the labels of both splits, sorted, as the official evaluation has them.
     """
     known_split(split, *SAMPLES)
-    table, files = raw / "vggsound.csv", ClipFiles(raw, CLIPS)
+    table = folder_with(raw, "vggsound.csv") / "vggsound.csv"
+    files = ClipFiles(raw, CLIPS)
     rows = list(read_table(table, _COLUMNS, header=_COLUMNS))
     classes = sorted({label for _, _, label, _ in rows})
     labels = Labels(classes)

@@ -103,6 +103,22 @@ def test_a_table_merges_the_rows_of_a_file(tmp_path: Path) -> None:
     assert samples["a-wav"]["audio.wav"] == WAV
 
 
+def test_a_table_of_another_spreadsheet_is_read(tmp_path: Path) -> None:
+    """Semicolons, Windows' paths, names with spaces and accents; tabs whatever its name."""
+    rows = "path;label\r\nein Ort\\é 1.wav;owl\r\nb.wav;gull\r\n"
+    raw = put(tmp_path / "raw", {"ein Ort/é 1.wav": WAV, "b.wav": WAV, "data.csv": rows})
+    expected = {"ein Ort/é 1-wav": ["owl"], "b-wav": ["gull"]}
+    assert labels(*converted(raw, "csv", "audio")) == expected
+    put(raw, {"data.csv": rows.replace(";", "\t")})
+    assert labels(*converted(raw, "csv", "audio")) == expected
+
+
+def test_a_folder_around_class_folders_is_told(tmp_path: Path, capsys) -> None:
+    raw = put(tmp_path / "raw", {"birds/owl/1.jpg": JPEG, "birds/gull/1.jpg": JPEG, ".git/x": b""})
+    assert converted(raw, "image_folder", "image")[0].classes == ["birds"]
+    assert f"if those in it are the classes: raw: {raw / 'birds'}" in capsys.readouterr().err
+
+
 def test_a_table_says_splits_and_what_is_wrong_with_it(tmp_path: Path) -> None:
     rows = [{"path": "a.npy", "label": "x", "split": "train"},
             {"path": "b.xyz", "label": "y", "split": "test"}]  # fmt: skip
@@ -155,7 +171,7 @@ def test_tars_of_img2dataset_keep_their_keys_and_bytes(tmp_path: Path, capsys) -
     raw = put(tmp_path / "raw", {
         "00000.tar": tar_of({
             "000000001.jpg": JPEG, "000000001.json": b'{"caption": "in json"}',
-            "000000001.txt": b"a caption\n", "000000002.json": b"{}",
+            "000000001.txt": b"a caption\n", "000000002.json": b"{}", "./._000000001.jpg": b"Mac",
         }),
         "00001.tar": tar_of({"000010000.webp": JPEG, "000010000.json": b'{"caption": "second"}'}),
         "00000_stats.json": "{}",
@@ -174,12 +190,20 @@ def test_tars_with_class_numbers_need_the_names(tmp_path: Path) -> None:
                                       "y.cls": b"7"})
             for split, number in (("train", b"1"), ("test", b"0"))}  # fmt: skip
     raw = put(tmp_path / "raw", tars)
-    with pytest.raises(UserError, match=r"classnames.txt: not found"):
+    with pytest.raises(UserError, match=r"classnames.txt: not found; .* settings.classes"):
         converted(raw, "webdataset", "image")
     put(raw, {"classnames.txt": "cat\ndog\n"})
     index, samples = converted(raw, "webdataset", "image", max_rejected=0.5)
     assert labels(index, samples) == {"x-a": ["dog"]}
     assert rejected(raw)["y"] == "cls: expected a number below 2, found b'7'"
+
+
+def test_packed_tars_are_told(tmp_path: Path) -> None:
+    raw = put(tmp_path / "raw", {"0.tar.gz": b""})
+    with pytest.raises(
+        UserError, match=r"expected .tar files, uncompressed, found none; .*0.tar.gz"
+    ):
+        converted(raw, "webdataset", "image")
 
 
 def test_a_cut_tar_is_told(tmp_path: Path) -> None:
