@@ -8,10 +8,9 @@ sample.
     classnames.txt                                        its name: line 1 is class 0
 
 Keys stay as they are; where several tars have the same, the tar's name stands before each. The
-media's bytes are copied unchanged into new tars, not adopted in place by a link: readers know members
-by other names, what cannot be read or is of another split must not lie in a tar, samples lie in the
-order that the seed gives them, and DVC makes what a stage writes read-only and keeps it in its cache
-by a link, so that a download which changes in place would change what is cached.
+media's bytes are copied unchanged into new tars, not adopted in place by a link: readers know
+members by other names, what cannot be read or is of another split must not lie in a tar, and
+samples lie in the order that the seed gives them.
 """
 
 from dataclasses import dataclass
