@@ -1,7 +1,7 @@
 """Memory and time of a retrieval's scores: features of a million queries and a million items.
 
     python -m benchmarks.retrieval --scored 2000                     minutes
-    python -m benchmarks.retrieval                                   all queries, about a day a core
+    python -m benchmarks.retrieval                                   all queries, 15 hours of a core
 
 Random features of `--dim` values, one relevant item a query. Blocks of queries are scored one after
 the other, so that what is held does not depend on how many are: with `--scored` the features of all

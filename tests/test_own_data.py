@@ -21,11 +21,10 @@ PACK = REPOSITORY / "demo" / "pack"
 KINDS = ("chair", "table", "lamp", "person", "bed")
 
 
-def blocks() -> tuple[dict[str, dict], dict[str, dict]]:
-    """What the page says: its sources, and the sections of where they are used."""
-    texts = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    *sources, used = [YAML(typ="safe").load(text) for text in texts]
-    return {name: source for block in sources for name, source in block.items()}, used
+def sections() -> dict[str, dict]:
+    """Of params.yaml, as the page has them."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    return YAML(typ="safe").load(block)
 
 
 def jpeg(picture: bytes) -> bytes:
@@ -84,10 +83,10 @@ def make_pets(raw: Path) -> None:
 def write_params(file: Path) -> None:
     """params.yaml with the page's sections in place of its own, and less to do."""
     params = YAML(typ="safe").load(REPOSITORY / "params.yaml")
-    sources, used = blocks()
-    params |= {"sources": sources, "extract": used["extract"], "benchmarks": used["benchmarks"]}
-    params["student"] |= used["student"]
-    params["train"] |= {**used["train"], "epochs": 1, "loader_workers": 0}
+    told = sections()
+    params |= {name: told[name] for name in ("sources", "extract", "benchmarks")}
+    params["student"] |= told["student"]
+    params["train"] |= {**told["train"], "epochs": 1, "loader_workers": 0}
     params["views"]["count"] = 1
     YAML(typ="safe", pure=True).dump(params, file)
 
@@ -96,7 +95,9 @@ def write_params(file: Path) -> None:
 def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A checkout with four folders of one's own, run as far as its scores, and what it said."""
     root = checkout(tmp_path_factory.mktemp("own"), "demo/nano")
-    for name, make in zip(blocks()[0], (make_birds, make_calls, make_web, make_pets), strict=True):
+    for name, make in zip(
+        sections()["sources"], (make_birds, make_calls, make_web, make_pets), strict=True
+    ):
         make(root / name)
     write_params(root / "params.yaml")
     return root, run(root, "python", "-m", "tests.forked_stages", "repro", "zeroshot")
@@ -120,7 +121,7 @@ def test_from_ones_own_files_to_a_score(said: tuple[Path, str]) -> None:
 def test_changed_templates_of_ones_own_are_seen_by_dvc(said: tuple[Path, str]) -> None:
     root, _ = said
     assert run(root, "dvc", "status", "zeroshot") == "Data and pipelines are up to date.\n"
-    file = root / blocks()[0]["birds"]["prompts"]
+    file = root / sections()["sources"]["birds"]["prompts"]
     file.write_text("a drawing of a {}.\n")
     stale = re.findall(r"^(\S+):$", run(root, "dvc", "status"), re.MULTILINE)
     assert {"extract@clip-birds", "train", "zeroshot"} <= set(stale)

@@ -7,10 +7,10 @@ sample.
     000000012.cls                                         a class by its number
     classnames.txt                                        its name: line 1 is class 0
 
-Keys stay as they are. The media's bytes are copied unchanged into new tars rather than adopted in
-place: there the members have other names, a caption may lie within a .json, a tar holds any number
-of samples in the order of its download, and what a training relies on (a shuffle by the seed, tars
-of equal room, a hash of each sample) can be had by writing them anew only.
+Keys stay as they are; where several tars have the same, the tar's name stands before each. The
+media's bytes are copied unchanged into new tars, not adopted in place by a link: readers know
+members by other names, what cannot be read or is of another split must not lie in a tar, and
+samples lie in the order that the seed gives them.
 """
 
 from dataclasses import dataclass
@@ -56,6 +56,10 @@ class _Place:
             return file.read(self.size)
 
 
+_Sample = tuple[str, dict[str, _Place]]
+"""Key, and ending -> its file."""
+
+
 def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     """List a split; of the tars only the headers are read.
 
@@ -65,11 +69,12 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     settings, there = settings_of(source, Settings), split_folders(raw)
     if there:
         require_split(raw, split, there)
-    listing = list_files(raw / split if there else raw, (".tar",))
+    folder = raw / split if there else raw
+    listing = list_files(folder, (".tar",))
     if not listing.files:
         found = "".join(f"; {note}" for note in listing.notes)
         raise UserError(f"{raw}: expected .tar files, uncompressed, found none{found}")
-    samples = [sample for tar in listing.files for sample in _samples(tar)]
+    samples = _keyed(folder, {tar: _samples(tar) for tar in listing.files})
     endings = tuple(ending[1:] for ending in SUFFIXES[source.modality])
     classes = _classes(raw / settings.classes, any("cls" in files for _, files in samples))
     items = [
@@ -85,7 +90,19 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     )
 
 
-def _samples(tar: Path) -> list[tuple[str, dict[str, _Place]]]:
+def _keyed(folder: Path, tars: dict[Path, list[_Sample]]) -> list[_Sample]:
+    """All samples, those of each tar kept apart by its name where tars share keys."""
+    all_of_them = [sample for samples in tars.values() for sample in samples]
+    if len({key for key, _ in all_of_them}) == len(all_of_them):
+        return all_of_them
+    return [
+        (f"{tar.relative_to(folder).with_suffix('').as_posix()}/{key}", files)
+        for tar, samples in tars.items()
+        for key, files in samples
+    ]
+
+
+def _samples(tar: Path) -> list[_Sample]:
     """(key, ending -> its file) of a tar."""
     samples: dict[str, dict[str, _Place]] = {}
     try:

@@ -198,6 +198,17 @@ def test_tars_with_class_numbers_need_the_names(tmp_path: Path) -> None:
     assert rejected(raw)["y"] == "cls: expected a number below 2, found b'7'"
 
 
+def test_tars_that_count_anew_keep_their_samples_apart(tmp_path: Path) -> None:
+    raw = put(tmp_path / "raw", {
+        "a/0.tar": tar_of({"0.jpg": JPEG, "0.txt": b"one"}),
+        "b/0.tar": tar_of({"0.jpg": JPEG, "0.txt": b"two"}),
+    })  # fmt: skip
+    _, samples = converted(raw, "webdataset", "image")
+    assert {key: captions(it) for key, it in samples.items()} == {
+        "a/0/0": ["one"], "b/0/0": ["two"],
+    }  # fmt: skip
+
+
 def test_packed_tars_are_told(tmp_path: Path) -> None:
     raw = put(tmp_path / "raw", {"0.tar.gz": b""})
     with pytest.raises(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem
@@ -35,6 +36,21 @@ def test_an_option_of_another_modality_or_size_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=why):
         made(modality, **options)
+
+
+def test_a_tar_is_made_on_one_thread_of_blas(tmp_path: Path, monkeypatch) -> None:
+    """Those that wait spin: on two cores a resampled sound takes three times as long."""
+    seen = []
+
+    def read() -> dict[str, bytes]:
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return every_member()
+
+    dataset = RawDataset([RawItem("a", read)], ["ball"], ("image",), "none")
+    monkeypatch.setattr(split, "read_raw", lambda *_: dataset)
+    with threadpool_limits(2, user_api="blas"):
+        prepare(tiny_params(tmp_path), "renders", "train", tmp_path)
+    assert set(seen) == {1}
 
 
 def test_options_enter_the_recipe_and_the_tars(tmp_path: Path, monkeypatch) -> None:
