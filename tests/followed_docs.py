@@ -22,7 +22,10 @@ from tests.made_members import every_member
 from tests.small_pack import small_pack
 
 ROOT = Path(__file__).parents[1]
-FILES = {"a.jpg": "image.jpg", "b.wav": "audio.flac", "c.npy": "points.npy", "d.mp4": "video.mp4"}
+FILES = {
+    "a.jpg": "image.jpg", "b.wav": "audio.flac", "c.npy": "points.npy", "d.mp4": "video.mp4",
+    "sound.wav": "audio.flac",
+}  # fmt: skip
 LINKED = ("configs", "examples", "Makefile", "pyproject.toml", "constraints.txt")
 SMALLER = {"epochs": 1, "batch_size": 24, "loader_workers": 0, "warmup_steps": 2}
 BEFORE = [
