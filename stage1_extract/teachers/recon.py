@@ -150,7 +150,7 @@ class ReConEncoder(nn.Module):
         return self.norm(queries)
 
     def streams(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return queries [B, 3, width] and patches of patch tokens [B, G, width], not yet normed."""
+        """Return queries [B, 3, width] and patches of tokens [B, G, width], not yet normed."""
         queries, query_positions = self._queries("token"), self._queries("pos")
         queries = queries.expand(len(tokens), -1, -1)
         for block in cast(nn.ModuleList, self.blocks["blocks"]):
