@@ -30,7 +30,9 @@ from stage1_extract.teachers.multimae import MultiMaeArch, MultiViT, standardise
 SIZES = {
     "width": 128, "depth": 4, "heads": 4, "grid": 8, "patch_size": 8, "modalities": ["depth"],
 }  # fmt: skip
-BATCH, PEAK_LR, SEED, SEEN, DECODER_DEPTH = 64, 1e-3, 0, 0.25, 2
+BATCH, PEAK_LR, SEED, SEEN, DECODER_DEPTH = 64, 1e-3, 0, 0.25, 1
+MOST = 5.0
+"""Deviations beyond it are not rebuilt: a thin thing before a flat wall may be thousands away."""
 
 
 class Pretraining(nn.Module):
@@ -64,9 +66,12 @@ class Pretraining(nn.Module):
         unknown = self.mask_token.expand(*hidden.shape, -1)
         places = _rows(self.positions.expand(len(depth), -1, -1), torch.cat([seen, hidden], 1))
         rebuilt = self.decoder(torch.cat([encoded, unknown], 1) + places)[:, count:]
+        return l1_loss(rebuilt, _rows(self._pixels(depth), hidden).clamp(-MOST, MOST))
+
+    def _pixels(self, depth: Tensor) -> Tensor:
+        """Patches [B, patches, pixels] in the order of the tokens."""
         side = self.arch.patch_size
-        pixels = depth.unfold(2, side, side).unfold(3, side, side).flatten(4).flatten(1, 3)
-        return l1_loss(rebuilt, _rows(pixels, hidden))
+        return depth.unfold(2, side, side).unfold(3, side, side).flatten(4).flatten(1, 3)
 
 
 def make(pack: Path, out: Path, epochs: int) -> dict[str, float | int]:
