@@ -106,9 +106,9 @@ def train(pack: Path, out: Path, steps: int) -> CLIP:
     model = initial_model()
     optimiser = build_optimiser(model.parameters(), PEAK_LR)
     schedule = warmup_cosine(optimiser, steps)
-    started, lines = time.monotonic(), []
+    started, lines, batch = time.monotonic(), [], min(BATCH, len(subjects))
     for step in range(1, steps + 1):
-        rows = torch.multinomial(weights, BATCH, generator=generator)
+        rows = torch.multinomial(weights, batch, generator=generator)
         drawn = [subjects[row] for row in rows]
         pixels = normalised(augment(images[rows], PREPROCESS["size"], generator))
         ids = tokenizer([subject.draw_caption(generator) for subject in drawn])
