@@ -7,25 +7,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from demo.nano_clip import CONFIG
-from demo.nano_clip import OUT as CLIP
+from demo.nano_clip import CONFIG, MERGES_FILE
 from pipeline.openclip import OpenClip, load_openclip
 
-MERGES = "bpe.txt.gz"
+
+def load_clip(folder: Path) -> OpenClip:
+    """The nano CLIP in a folder, frozen."""
+    return load_openclip(f"local-dir:{folder}")
 
 
-def load_clip() -> OpenClip:
-    """The nano CLIP, frozen."""
-    return load_openclip(f"local-dir:{CLIP}")
-
-
-def text_arch(folder: Path) -> dict[str, Any]:
-    """Its text tower as the arch files of `ulip` and `vitlens` describe one, in whose folder a
-    copy of its merges is put."""
-    shutil.copy(CLIP / MERGES, folder)
+def text_arch(clip: Path, out: Path) -> dict[str, Any]:
+    """The text tower of the CLIP in a folder as the arch files of `ulip` and `vitlens` describe
+    one; a copy of its merges is put beside them, into `out`."""
+    shutil.copy(clip / MERGES_FILE, out)
     names = ("width", "layers", "heads", "context_length", "vocab_size")
     sizes = {name: CONFIG["text_cfg"][name] for name in names}
-    return {**sizes, "quick_gelu": CONFIG["quick_gelu"], "bpe_path": MERGES}
+    return {**sizes, "quick_gelu": CONFIG["quick_gelu"], "bpe_path": MERGES_FILE}
 
 
 def text_tensors(clip: OpenClip) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ from pipeline.openclip import load_openclip
 from pipeline.prompts import PHOTO, class_embeddings
 
 PACK, OUT = Path("demo/pack"), Path("demo/nano/clip")
-MERGES = 1024
+MERGES, MERGES_FILE = 1024, "bpe.txt.gz"
 CONTEXT = 32
 CONFIG: dict[str, Any] = {
     "embed_dim": 128,
@@ -42,7 +42,7 @@ CONFIG: dict[str, Any] = {
     },
     "text_cfg": {
         "context_length": CONTEXT, "vocab_size": 512 + MERGES + 2, "width": 96, "heads": 3,
-        "layers": 2, "tokenizer_kwargs": {"bpe_path": "bpe.txt.gz"},
+        "layers": 2, "tokenizer_kwargs": {"bpe_path": MERGES_FILE},
     },
 }  # fmt: skip
 PREPROCESS: dict[str, Any] = {
@@ -57,18 +57,18 @@ STORED_SIDE = 96
 """Images are kept at this size in memory and cropped to the model's."""
 
 
-def make() -> None:
-    """Train it, and write it with its log and its scores."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    write_vocabulary(OUT / "bpe.txt.gz")
-    model = train(OUT / "train.log")
+def make(pack: Path, out: Path, steps: int) -> dict[str, float | int]:
+    """Train on a pack's train split, write everything to `out`; the held-out scores."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_vocabulary(out / MERGES_FILE)
+    model = train(pack, out, steps)
     card = {"model_cfg": CONFIG, "preprocess_cfg": PREPROCESS}
-    (OUT / "open_clip_config.json").write_text(json.dumps(card, indent=1) + "\n")
+    (out / "open_clip_config.json").write_text(json.dumps(card, indent=1) + "\n")
     tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, OUT / "open_clip_model.safetensors")
-    scores = held_out_scores()
-    (OUT / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
-    print(scores)
+    save_file(tensors, out / "open_clip_model.safetensors")
+    scores = held_out_scores(pack, out)
+    (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+    return scores
 
 
 def write_vocabulary(path: Path) -> None:
@@ -77,18 +77,18 @@ def write_vocabulary(path: Path) -> None:
     path.write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))
 
 
-def train(log: Path) -> CLIP:
-    """Train for `STEPS`; the loss goes to `log`."""
-    subjects, images = training_images()
+def train(pack: Path, out: Path, steps: int) -> CLIP:
+    """Train for `steps` with the vocabulary in `out`, where the loss goes to train.log."""
+    subjects, images = training_images(pack)
     weights = torch.tensor([LABELLED if subject.label else 1.0 for subject in subjects])
-    tokenizer = SimpleTokenizer(bpe_path=str(OUT / "bpe.txt.gz"), context_length=CONTEXT)
+    tokenizer = SimpleTokenizer(bpe_path=str(out / MERGES_FILE), context_length=CONTEXT)
     generator = Generator().manual_seed(SEED)
     model = initial_model()
     optimiser = build_optimiser(model.parameters(), PEAK_LR)
-    schedule = warmup_cosine(optimiser, STEPS)
-    started, lines = time.monotonic(), []
-    for step in range(1, STEPS + 1):
-        rows = torch.multinomial(weights, BATCH, generator=generator)
+    schedule = warmup_cosine(optimiser, steps)
+    started, lines, batch = time.monotonic(), [], min(BATCH, len(subjects))
+    for step in range(1, steps + 1):
+        rows = torch.multinomial(weights, batch, generator=generator)
         drawn = [subjects[row] for row in rows]
         pixels = normalised(augment(images[rows], PREPROCESS["size"], generator))
         ids = tokenizer([subject.draw_caption(generator) for subject in drawn])
@@ -97,7 +97,7 @@ def train(log: Path) -> CLIP:
         if step % 200 == 0:
             seconds = time.monotonic() - started
             lines.append(f"step {step} loss {loss:.4f} seconds {seconds:.0f}\n")
-            log.write_text("".join(lines))
+            (out / "train.log").write_text("".join(lines))
             print(lines[-1], end="", flush=True)
     return model.eval()
 
@@ -125,13 +125,13 @@ def normalised(pixels: Tensor) -> Tensor:
     return (pixels - mean) / std
 
 
-def training_images() -> tuple[list[Subject], Tensor]:
+def training_images(pack: Path) -> tuple[list[Subject], Tensor]:
     """Subjects and their images uint8 [images, 3, side, side]; an object once per camera."""
-    objects = load_subjects(PACK, "objects", "train")
-    pictures = load_subjects(PACK, "pictures", "train")
-    renders = load_renders(PACK, objects, STORED_SIDE)
+    objects = load_subjects(pack, "objects", "train")
+    pictures = load_subjects(pack, "pictures", "train")
+    renders = load_renders(pack, objects, STORED_SIDE)
     subjects = [subject for subject in objects for _ in range(renders.shape[1])] + pictures
-    images = torch.cat([renders.flatten(0, 1), load_pictures(PACK, pictures, STORED_SIDE)])
+    images = torch.cat([renders.flatten(0, 1), load_pictures(pack, pictures, STORED_SIDE)])
     return subjects, images
 
 
@@ -146,12 +146,12 @@ def initial_model() -> CLIP:
 
 
 @torch.no_grad()
-def held_out_scores() -> dict[str, float | int]:
+def held_out_scores(pack: Path, out: Path) -> dict[str, float | int]:
     """Zero-shot top-1 on the renders of held-out objects, through the loader that users have."""
-    clip = load_openclip(f"local-dir:{OUT}")
-    classes = load_classes(PACK)
-    objects = [s for s in load_subjects(PACK, "objects", "test") if s.label]
-    renders = load_renders(PACK, objects, clip.image_size)
+    clip = load_openclip(f"local-dir:{out}")
+    classes = load_classes(pack)
+    objects = [s for s in load_subjects(pack, "objects", "test") if s.label]
+    renders = load_renders(pack, objects, clip.image_size)
     labels = torch.tensor([classes.index(str(subject.label)) for subject in objects])
     labels = labels.repeat_interleave(renders.shape[1])
     inputs = torch.stack([clip.preprocess(image.numpy()) for image in renders.flatten(0, 1)])

@@ -1,34 +1,33 @@
 """The nano ViT-Lens, a lens each for depth and sounds, and their training."""
 
 import json
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from demo.contrastive import (
-    LOG_SCALE_MOST,
-    build_optimiser,
-    positives,
-    symmetric_loss,
-    warmup_cosine,
-)
+from demo.contrastive import LOG_SCALE_MOST, positives, symmetric_loss
+from demo.epochs import Schedule, train_epochs
 from demo.frozen_clip import halved, load_clip, text_arch, text_tensors
 from demo.held_out import scores
 from demo.lens_data import SIZES, LensSample, load_samples, load_source, paired_images
-from demo.nano_clip import CONFIG, PACK
+from demo.nano_clip import CONFIG
 from pipeline.openclip import OpenClip
 from pipeline.prompts import templates
 from pipeline.views import EVALUATION, ViewMaker, chain_for
 from stage1_extract.teachers import load_teacher
 from stage1_extract.teachers.filterbank import view_bank
-from stage1_extract.teachers.vitlens import VitLensArch
-from stage1_extract.teachers.vitlens_lenses import AudioLens, LensTower, PatchAdapter, build_lens
+from stage1_extract.teachers.vitlens_lenses import (
+    AudioLens,
+    LensArch,
+    LensTower,
+    PatchAdapter,
+    build_lens,
+)
 from stage1_extract.teachers.vitlens_preprocess import prepare_disparity
 
 OUT = Path("demo/nano/vitlens")
@@ -57,9 +56,9 @@ class Lens:
     peak_lr: float
 
     @property
-    def arch(self) -> dict[str, Any]:
-        """The content of the architecture's file."""
-        return {**self.sizes, **TRUNK, "text": text_arch(OUT)}
+    def arch(self) -> LensArch:
+        """Of the tower."""
+        return msgspec.convert({**self.sizes, **TRUNK}, LensArch)
 
 
 LENSES = (
@@ -90,59 +89,54 @@ LENSES = (
 )  # fmt: skip
 
 
-def make() -> None:
-    """Train both lenses, write one file, score both through the loader that users have."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    clip = load_clip()
-    (OUT / "train.log").write_text("")
-    towers = {lens.modality: train(lens, clip, OUT / "train.log") for lens in LENSES}
-    write(clip, towers)
-    reached = {lens.modality: held_out_scores(lens) for lens in LENSES}
-    (OUT / "scores.json").write_text(json.dumps(reached, indent=1) + "\n")
-    print(reached)
+def make(
+    pack: Path, clip_folder: Path, out: Path, lenses: Sequence[Lens]
+) -> dict[str, dict[str, float | int]]:
+    """Train on a pack's train split against a nano CLIP, write everything to `out`; the held-out
+    scores by modality."""
+    out.mkdir(parents=True, exist_ok=True)
+    clip, log = load_clip(clip_folder), out / "train.log"
+    log.write_text("")
+    towers = {lens.modality: train(pack, lens, clip, log) for lens in lenses}
+    text = text_arch(clip_folder, out)
+    for lens in lenses:
+        arch = {**lens.sizes, **TRUNK, "text": text}
+        (out / f"{lens.modality}.json").write_text(json.dumps(arch, indent=1) + "\n")
+    write(out / "vitlens.pt", clip, towers)
+    reached = {lens.modality: held_out_scores(pack, lens, out) for lens in lenses}
+    (out / "scores.json").write_text(json.dumps(reached, indent=1) + "\n")
+    return reached
 
 
-def train(lens: Lens, clip: OpenClip, log: Path) -> LensTower:
+def train(pack: Path, lens: Lens, clip: OpenClip, log: Path) -> LensTower:
     """Train for `lens.epochs` passes over the train split; the loss goes to `log`."""
-    source = load_source(PACK, lens.converter, "train")
+    source = load_source(pack, lens.converter, "train")
     samples = load_samples(source, lens.modality)
     generator = Generator().manual_seed(SEED)
     images, texts = paired_images(source, clip), caption_features(lens, samples, clip, generator)
     tower = initial_tower(lens, clip)
     log_scale = nn.Parameter(clip.model.state_dict()["logit_scale"].clone())
-    optimiser = build_optimiser([*tower.parameters(), log_scale], lens.peak_lr)
-    schedule = warmup_cosine(optimiser, lens.epochs * (len(samples) // BATCH))
-    started = time.monotonic()
-    for epoch in range(lens.epochs):
-        losses = []
-        for rows in torch.randperm(len(samples), generator=generator).split(BATCH)[:-1]:
-            features = tower(views(lens, [samples[row] for row in rows], epoch))
-            targets = positives([samples[row].concept for row in rows])
-            caption = torch.randint(CAPTIONS, (len(rows),), generator=generator)
-            loss = symmetric_loss(features, texts[rows, caption], log_scale, targets)
-            if images is not None:
-                loss = loss + symmetric_loss(features, images[rows], log_scale, targets)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            log_scale.data.clamp_(max=LOG_SCALE_MOST)
-            losses.append(loss.item())
-        write_line(log, f"{lens.modality} epoch {epoch + 1}", float(np.mean(losses)), started)
+    schedule = Schedule(lens.epochs, BATCH, lens.peak_lr)
+
+    def loss_of(rows: Tensor, epoch: int) -> Tensor:
+        log_scale.data.clamp_(max=LOG_SCALE_MOST)
+        features = tower(views(lens, [samples[row] for row in rows], epoch))
+        targets = positives([samples[row].concept for row in rows])
+        caption = torch.randint(CAPTIONS, (len(rows),), generator=generator)
+        loss = symmetric_loss(features, texts[rows, caption], log_scale, targets)
+        if images is not None:
+            loss = loss + symmetric_loss(features, images[rows], log_scale, targets)
+        return loss
+
+    trained = [*tower.parameters(), log_scale]
+    what = f"{lens.modality} epoch"
+    train_epochs(trained, len(samples), schedule, generator, loss_of, log, what)
     return tower.eval()
-
-
-def write_line(log: Path, what: str, loss: float, started: float) -> None:
-    """Add a line to the log and print it."""
-    line = f"{what} loss {loss:.4f} seconds {time.monotonic() - started:.0f}\n"
-    with log.open("a") as file:
-        file.write(line)
-    print(line, end="", flush=True)
 
 
 def initial_tower(lens: Lens, clip: OpenClip) -> LensTower:
     """CLIP's ViT behind a new lens; only what ViT-Lens trains takes gradients."""
-    tower = build_lens(msgspec.convert(lens.arch, VitLensArch), seed=SEED)
+    tower = build_lens(lens.arch, seed=SEED)
     state = {
         name.removeprefix("visual."): tensor
         for name, tensor in clip.model.state_dict().items()
@@ -167,10 +161,10 @@ def start_from_image_patches(adapter: nn.Module, clip: OpenClip) -> None:
 def views(lens: Lens, samples: list[LensSample], view: int) -> Tensor:
     """Model inputs [B, ...] of a seeded view of each sample, or of `EVALUATION`."""
     maker = ViewMaker(chain_for(lens.modality, lens.modality), SEED, SIZES)
-    arch = msgspec.convert(lens.arch, VitLensArch)
+    sizes = lens.arch.lens
     arrays = [maker(s.decoded, f"nano-vitlens/{s.key}", view).array for s in samples]
-    if isinstance(arch.lens, AudioLens):
-        return torch.stack([view_bank(a, arch.lens.frames, arch.lens.mels) for a in arrays])
+    if isinstance(sizes, AudioLens):
+        return torch.stack([view_bank(a, sizes.frames, sizes.mels) for a in arrays])
     return torch.stack([prepare_disparity(a, VISION["image_size"]) for a in arrays])
 
 
@@ -184,14 +178,11 @@ def caption_features(
     return clip.encode_text(drawn).view(len(samples), CAPTIONS, -1)
 
 
-def write(clip: OpenClip, towers: dict[str, LensTower]) -> None:
-    """Write the arch files and the float16 checkpoint.
+def write(path: Path, clip: OpenClip, towers: dict[str, LensTower]) -> None:
+    """Write the float16 checkpoint.
 
     What the towers still share with CLIP's image tower is one storage in the file.
     """
-    for lens in LENSES:
-        path = OUT / f"{lens.modality}.json"
-        path.write_text(json.dumps(lens.arch, indent=1) + "\n")
     tensors = {f"vitlens.text.{n}": t for n, t in halved(text_tensors(clip)).items()}
     shared: dict[str, Tensor] = {}
     for modality, tower in towers.items():
@@ -199,14 +190,14 @@ def write(clip: OpenClip, towers: dict[str, LensTower]) -> None:
             first = shared.setdefault(name, tensor)
             same = first.shape == tensor.shape and torch.equal(first, tensor)
             tensors[f"vitlens.{modality}.{name}"] = first if same else tensor
-    torch.save({"state_dict": tensors}, OUT / "vitlens.pt")
+    torch.save({"state_dict": tensors}, path)
 
 
-def held_out_scores(lens: Lens) -> dict[str, float | int]:
+def held_out_scores(pack: Path, lens: Lens, out: Path) -> dict[str, float | int]:
     """Zero-shot top-1 on the test split, through the loader that users have."""
-    arch = OUT / f"{lens.modality}.json"
-    teacher = load_teacher("vitlens", weights=str(OUT / "vitlens.pt"), arch=str(arch))
-    source = load_source(PACK, lens.converter, "test")
+    arch = out / f"{lens.modality}.json"
+    teacher = load_teacher("vitlens", weights=str(out / "vitlens.pt"), arch=str(arch))
+    source = load_source(pack, lens.converter, "test")
     samples = [sample for sample in load_samples(source, lens.modality) if sample.label]
     inputs, labels = views(lens, samples, EVALUATION), [str(s.label) for s in samples]
     return scores(teacher, inputs, labels, source.classes, templates(lens.prompts))

@@ -23,9 +23,9 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     with importing():
-        from demo.nano_clip import make
+        from demo.nano_clip import OUT, PACK, STEPS, make
 
-    make()
+    print(make(PACK, OUT, STEPS))
 
 
 if __name__ == "__main__":

@@ -25,9 +25,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=count, default=24, help="default: %(default)s")
     arguments = parser.parse_args()
     with importing():
-        from demo.nano_ulip import make
+        from demo.nano_clip import OUT as CLIP
+        from demo.nano_clip import PACK
+        from demo.nano_ulip import OUT, make
 
-    make(arguments.epochs)
+    print(make(PACK, CLIP, OUT, arguments.epochs))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,11 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     with importing():
-        from demo.nano_vitlens import make
+        from demo.nano_clip import OUT as CLIP
+        from demo.nano_clip import PACK
+        from demo.nano_vitlens import LENSES, OUT, make
 
-    make()
+    print(make(PACK, CLIP, OUT, LENSES))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Trainings with and without a cached teacher, their scores, and the table of both."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import torch
 from rich.table import Table
@@ -20,7 +22,9 @@ from stage2_train.training.trainer import STUDENT, Trainer
 
 SCORES = "scores.json"
 """In a finished training's folder: of which recipe it is, and under `top1` its score on each
-benchmark, whichever metric that has."""
+benchmark, whichever metric that has, or what else was measured there."""
+Measure = Callable[[Params, str, Student], Any]
+"""Of params, a benchmark and the student: something JSON can say."""
 
 
 def recipe_folder(params: Params) -> Path:
@@ -31,6 +35,11 @@ def recipe_folder(params: Params) -> Path:
     return Path(params.train.out).parent / "ablate" / name
 
 
+def own_score(params: Params, benchmark: str, student: Student) -> float:
+    """The score that the benchmark's models are compared by."""
+    return score(params, benchmark, student).own("student")
+
+
 def trained_score(
     params: Params, out: Path, teachers: tuple[str, ...], seed: int, benchmark: str
 ) -> float:
@@ -38,23 +47,30 @@ def trained_score(
     changed = replace(
         params, train=replace(params.train, teachers=teachers, seed=seed, out=str(out))
     )
-    trainer = Trainer(changed)
+    return measured(changed, [benchmark], own_score)[benchmark]
+
+
+def measured(params: Params, benchmarks: Iterable[str], measure: Measure) -> dict[str, Any]:
+    """By benchmark what `measure` finds of the student that `params` train, now or earlier."""
+    trainer, out = Trainer(params), Path(params.train.out)
     recipe_ = trainer.checkpoints.folder.name
-    scores = _scores_of(out, recipe_)
-    if scores is None:
+    found = _found(out, recipe_)
+    if found is None:
         if not trainer.run():
             trainer.stop.leave(first=True)
-        scores = {}
-        _keep(out, recipe_, scores)
-    if benchmark not in scores:
+        found = {}
+        _keep(out, recipe_, found)
+    lacking = [name for name in benchmarks if name not in found]
+    if lacking:
         student = Student.load(out / STUDENT, device=default_device()).eval()
-        scores[benchmark] = score(changed, benchmark, student).own("student")
-        _keep(out, recipe_, scores)
-    return scores[benchmark]
+    for name in lacking:
+        found[name] = measure(params, name, student)
+        _keep(out, recipe_, found)
+    return {name: found[name] for name in benchmarks}
 
 
-def _scores_of(out: Path, recipe_: str) -> dict[str, float] | None:
-    """Benchmark -> score of the student that lies there; None if none of the recipe does."""
+def _found(out: Path, recipe_: str) -> dict[str, Any] | None:
+    """What was measured of the student that lies there; None if none of the recipe does."""
     path = out / SCORES
     try:
         kept = json.loads(path.read_text())
@@ -65,7 +81,7 @@ def _scores_of(out: Path, recipe_: str) -> dict[str, float] | None:
         raise UserError(f"{path}: not what eval.ablate wrote ({error}); delete {out}") from None
 
 
-def _keep(out: Path, recipe_: str, scores: dict[str, float]) -> None:
+def _keep(out: Path, recipe_: str, scores: dict[str, Any]) -> None:
     write_atomically(out / SCORES, json.dumps({"recipe": recipe_, "top1": scores}).encode())
 
 

@@ -5,10 +5,12 @@ run_pretraining_multimae.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Literal, cast
 
+import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,19 +19,45 @@ from torch import Tensor, nn
 
 from pipeline.checkpoint import load_checkpoint, load_state, nested
 from pipeline.errors import UserError
+from stage1_extract.teachers.arch_file import Depth, Size, read_arch
 from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 
-WIDTH, DEPTH, HEADS, GRID = 768, 12, 12, 14
 CLASSES, CLASS_WIDTH = 133, 64
 """COCO panoptic classes of the semantic maps, and the width of their embedding."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IGNORED = (("output_adapters.*", "the reconstruction decoders of pre-training"),)
+
+
+class MultiMaeArch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sizes of a MultiMAE; the defaults are ViT-B's."""
+
+    width: Size = 768
+    """Width of the transformer."""
+    depth: Depth = 12
+    """Number of blocks."""
+    heads: Size = 12
+    """Attention heads."""
+    grid: Size = 14
+    """Rows, and columns, of the stored position tables."""
+    patch_size: Size = 16
+    """Pixels of a patch's side; of semantic maps, which have a quarter of the size, a quarter."""
+    modalities: tuple[Literal["rgb", "depth", "semseg"], ...] = ("rgb", "depth", "semseg")
+    """What it has an input adapter for."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
+        if self.patch_size % 4:
+            raise ValueError(f"patch_size must be a multiple of 4, found {self.patch_size}")
+
+
+OFFICIAL = MultiMaeArch()
 CARDS = (
     Card(
         name="multimae",
         arch="multimae-b",
         modality="depth",
-        dim=WIDTH,
+        dim=OFFICIAL.width,
         text_space=None,
         weights="multimae-b_98_rgb+-depth-semseg_1600e_multivit-afff3f8c.pth",
         licence="CC-BY-NC 4.0 (non-commercial), code and weights",
@@ -45,11 +73,13 @@ CARDS = (
 class PatchAdapter(nn.Module):
     """Patches of an image-like input as tokens, with the stored position table added."""
 
-    def __init__(self, channels: int, patch: int, interpolation: str = "bicubic") -> None:
+    def __init__(
+        self, channels: int, patch: int, arch: MultiMaeArch, interpolation: str = "bicubic"
+    ) -> None:
         super().__init__()
         self.interpolation = interpolation
-        self.proj = nn.Conv2d(channels, WIDTH, patch, stride=patch)
-        self.pos_emb = nn.Parameter(torch.zeros(1, WIDTH, GRID, GRID))
+        self.proj = nn.Conv2d(channels, arch.width, patch, stride=patch)
+        self.pos_emb = nn.Parameter(torch.zeros(1, arch.width, arch.grid, arch.grid))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return tokens [B, patches, width], row-major, of [B, channels, H, W]."""
@@ -64,8 +94,8 @@ class PatchAdapter(nn.Module):
 class SemanticAdapter(PatchAdapter):
     """Class ids at quarter size, embedded, as tokens."""
 
-    def __init__(self) -> None:
-        super().__init__(CLASS_WIDTH, patch=4, interpolation="bilinear")
+    def __init__(self, arch: MultiMaeArch) -> None:
+        super().__init__(CLASS_WIDTH, arch.patch_size // 4, arch, interpolation="bilinear")
         self.class_emb = nn.Embedding(CLASSES, CLASS_WIDTH)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -76,29 +106,34 @@ class SemanticAdapter(PatchAdapter):
 class MultiViT(nn.Module):
     """The encoder with all tokens visible; it ends without a norm, as officially."""
 
-    def __init__(self) -> None:
+    def __init__(self, arch: MultiMaeArch = OFFICIAL) -> None:
         super().__init__()
-        self.global_tokens = nn.Parameter(torch.zeros(1, 1, WIDTH))
+        self.arch, width = arch, arch.width
+        self.global_tokens = nn.Parameter(torch.zeros(1, 1, width))
         self.input_adapters = nn.ModuleDict(
-            {
-                "rgb": PatchAdapter(3, patch=16),
-                "depth": PatchAdapter(1, patch=16),
-                "semseg": SemanticAdapter(),
-            }
+            {name: _adapter(name, arch) for name in arch.modalities}
         )
         norm = cast(Any, partial(nn.LayerNorm, eps=1e-6))
-        blocks = (Block(WIDTH, HEADS, qkv_bias=True, norm_layer=norm) for _ in range(DEPTH))
+        blocks = (
+            Block(width, arch.heads, qkv_bias=True, norm_layer=norm) for _ in range(arch.depth)
+        )
         self.encoder = nn.Sequential(*blocks)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return all tokens [B, patches + 1, 768] in the order of `inputs`, the global one last.
+        """Return all tokens [B, patches + 1, width] in the order of `inputs`, the global one last.
 
         `inputs` maps rgb [B, 3, H, W], depth [B, 1, H, W] and semseg int64 [B, H/4, W/4], any of
-        them; H and W are multiples of 16.
+        those it has; H and W are multiples of `patch_size`.
         """
         tokens = [self.input_adapters[name](image) for name, image in inputs.items()]
         tokens.append(self.global_tokens.expand(len(tokens[0]), -1, -1))
         return self.encoder(torch.cat(tokens, dim=1))
+
+
+def _adapter(name: str, arch: MultiMaeArch) -> PatchAdapter:
+    if name == "semseg":
+        return SemanticAdapter(arch)
+    return PatchAdapter({"rgb": 3, "depth": 1}[name], arch.patch_size, arch)
 
 
 @dataclass(frozen=True)
@@ -128,7 +163,7 @@ class MultiMaeTeacher(Described):
 
     @torch.no_grad()
     def encode(self, batch: Tensor | Mapping[str, Tensor]) -> Tensor:
-        """Return the mean over all tokens, global one included, float32 [B, 768].
+        """Return the mean over all tokens, global one included, float32 [B, width].
 
         The batch is depth [B, 1, H, W], rgb [B, 3, H, W], both [B, 4, H, W] with rgb first, or a
         mapping as `MultiViT.forward` takes it.
@@ -139,10 +174,13 @@ class MultiMaeTeacher(Described):
 
     def _by_channels(self, batch: Tensor) -> dict[str, Tensor]:
         parts = {1: ("depth",), 3: ("rgb",), 4: ("rgb", "depth")}.get(batch.shape[1])
-        if parts is None or batch.shape[2] % 16 or batch.shape[3] % 16:
+        known, side = self.model.arch.modalities, self.model.arch.patch_size
+        fits = parts is not None and set(parts) <= set(known)
+        if parts is None or not fits or batch.shape[2] % side or batch.shape[3] % side:
             raise UserError(
                 f"{self.arch} takes depth [B, 1, H, W], rgb [B, 3, H, W] or both [B, 4, H, W], "
-                f"sides multiples of 16; found {list(batch.shape)}"
+                f"as far as it has {', '.join(known)}, sides multiples of {side}; found "
+                f"{list(batch.shape)}"
             )
         channels = batch.split([3 if part == "rgb" else 1 for part in parts], dim=1)
         return dict(zip(parts, channels, strict=True))
@@ -174,11 +212,22 @@ def _middle(ordered: Tensor) -> Tensor:
 
 
 def load(arch: str, weights: str | None, device: str) -> Teacher:
-    """Load MultiMAE's official multi-modal checkpoint (the `multivit` one, not the timm one)."""
-    card = find_card(CARDS, arch)
+    """Load MultiMAE's official multi-modal checkpoint (the `multivit` one, not the timm one), or
+    one of another size; `arch` is the name, or a JSON file of the fields of `MultiMaeArch`."""
+    card, sizes, arch_file = _describe(arch)
     path = published_file(card, weights)
     tensors = nested(load_checkpoint(path), "model", path)
     with torch.device("meta"):
-        model = MultiViT()
+        model = MultiViT(sizes)
     load_state(model, tensors, path, IGNORED)
-    return MultiMaeTeacher(card, path, model.eval().requires_grad_(False).to(device))
+    model = model.eval().requires_grad_(False).to(device)
+    return MultiMaeTeacher(card, path, model, arch_file=arch_file)
+
+
+def _describe(arch: str) -> tuple[Card, MultiMaeArch, Path | None]:
+    if not arch.endswith(".json"):
+        return find_card(CARDS, arch), OFFICIAL, None
+    path = Path(arch)
+    sizes = read_arch(path, MultiMaeArch)
+    card = replace(CARDS[0], arch=arch, dim=sizes.width)
+    return replace(card, weights="the checkpoint that was trained with it"), sizes, path

@@ -5,9 +5,11 @@ tools/runner_zeroshot.py.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
+import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.checkpoint import load_checkpoint, load_state, nested
 from pipeline.openclip import load_openclip
+from stage1_extract.teachers.arch_file import Depth, Size, read_arch
 from stage1_extract.teachers.mini_pointnet import MiniPointNet
 from stage1_extract.teachers.point_bert import position_mlp
 from stage1_extract.teachers.point_grouping import (
@@ -25,13 +28,10 @@ from stage1_extract.teachers.point_grouping import (
 )
 from stage1_extract.teachers.protocol import Card, Described, Teacher, find_card, published_file
 
-WIDTH, DEPTH, HEADS, GROUPS, GROUP_SIZE, DIM = 384, 12, 6, 64, 32, 512
-"""cfgs/zeroshot/modelnet40.yaml"""
 POINTS, CANDIDATES = 1024, 1200
 """runner_zeroshot.py: 1200 farthest points, of which 1024 are drawn without replacement."""
 TEXT_RATIO = 0.25
 """Weight of the text token beside the image token for ModelNet40 (README of ReCon)."""
-TEXT_MODEL = ("ViT-B-32", "openai")
 IGNORED = (
     ("MAE_decoder.*", "reconstruction head of pre-training"),
     ("decoder_pos_embed.*", "reconstruction head of pre-training"),
@@ -41,12 +41,38 @@ IGNORED = (
     ("img_encoder.*", "the frozen CLIP that pre-training distils"),
     ("text_encoder.*", "the frozen CLIP that pre-training distils"),
 )
+
+
+class ReConArch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sizes of a ReCon; the defaults are those of cfgs/zeroshot/modelnet40.yaml."""
+
+    width: Size = 384
+    """Width of both streams."""
+    depth: Depth = 12
+    """Number of blocks."""
+    heads: Size = 6
+    """Attention heads."""
+    groups: Size = 64
+    """Patches, each around one farthest-point centre."""
+    group_size: Size = 32
+    """Points in a patch."""
+    dim: Size = 512
+    """Width of the joint space."""
+    text_openclip: tuple[str, str | None] = ("ViT-B-32", "openai")
+    """Name and weights of the open_clip model in whose space it was trained."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
+
+
+OFFICIAL = ReConArch()
 CARDS = (
     Card(
         name="recon",
         arch="recon-zeroshot",
         modality="points",
-        dim=DIM,
+        dim=OFFICIAL.dim,
         text_space="open_clip ViT-B-32 openai",
         weights="the zero-shot checkpoint that ReCon's README links",
         licence="MIT",
@@ -62,16 +88,17 @@ CARDS = (
 class CrossAttention(nn.Module):
     """Queries attend to the patch tokens; `q` and `kv` without bias, `proj` with."""
 
-    def __init__(self) -> None:
+    def __init__(self, arch: ReConArch) -> None:
         super().__init__()
-        self.q = nn.Linear(WIDTH, WIDTH, bias=False)
-        self.kv = nn.Linear(WIDTH, 2 * WIDTH, bias=False)
-        self.proj = nn.Linear(WIDTH, WIDTH)
+        self.heads, width = arch.heads, arch.width
+        self.q = nn.Linear(width, width, bias=False)
+        self.kv = nn.Linear(width, 2 * width, bias=False)
+        self.proj = nn.Linear(width, width)
 
     def forward(self, queries: Tensor, patches: Tensor) -> Tensor:
         """Return [B, Q, width] for queries [B, Q, width] over patches [B, G, width]."""
         q, k, v = (
-            part.unflatten(2, (HEADS, -1)).transpose(1, 2)
+            part.unflatten(2, (self.heads, -1)).transpose(1, 2)
             for part in (self.q(queries), *self.kv(patches).chunk(2, dim=-1))
         )
         return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
@@ -80,49 +107,55 @@ class CrossAttention(nn.Module):
 class ReConBlock(nn.Module):
     """Two streams: patches attend to patches, queries to patches, nothing to queries.
 
-    The residual carries the NORMALISED value on, unlike in a usual pre-norm block.
+    The residual carries the NORMALISED value on, unlike in a usual pre-norm block. As in the
+    official pre-training, what the queries learn leaves the patches alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, arch: ReConArch = OFFICIAL) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.attn, self.mlp = Attention(WIDTH, HEADS), Mlp(WIDTH, 4 * WIDTH)
-        self.norm1_contrast, self.norm2_contrast = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.attn_contrast, self.mlp_contrast = CrossAttention(), Mlp(WIDTH, 4 * WIDTH)
+        width = arch.width
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn, self.mlp = Attention(width, arch.heads), Mlp(width, 4 * width)
+        self.norm1_contrast, self.norm2_contrast = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn_contrast, self.mlp_contrast = CrossAttention(arch), Mlp(width, 4 * width)
 
     def forward(self, queries: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Return both streams, each of its input's shape."""
         queries, patches = self.norm1_contrast(queries), self.norm1(patches)
-        queries = queries + self.attn_contrast(queries, patches)
+        queries = queries + self.attn_contrast(queries, patches.detach())
         patches = patches + self.attn(patches)
         queries, patches = self.norm2_contrast(queries), self.norm2(patches)
         return queries + self.mlp_contrast(queries), patches + self.mlp(patches)
 
 
 class ReConEncoder(nn.Module):
-    """The checkpoint's `MAE_encoder`: class, image and text queries over 64 patches."""
+    """The checkpoint's `MAE_encoder`: class, image and text queries over the patches."""
 
-    def __init__(self) -> None:
+    def __init__(self, arch: ReConArch) -> None:
         super().__init__()
+        self.arch, width = arch, arch.width
         for query in ("cls", "img", "text"):
-            self.register_parameter(f"{query}_token", nn.Parameter(torch.zeros(1, 1, WIDTH)))
-            self.register_parameter(f"{query}_pos", nn.Parameter(torch.zeros(1, 1, WIDTH)))
-        self.encoder = MiniPointNet(WIDTH)
-        self.pos_embed = position_mlp(WIDTH)
-        blocks = nn.ModuleList(ReConBlock() for _ in range(DEPTH))
+            self.register_parameter(f"{query}_token", nn.Parameter(torch.zeros(1, 1, width)))
+            self.register_parameter(f"{query}_pos", nn.Parameter(torch.zeros(1, 1, width)))
+        self.encoder = MiniPointNet(width)
+        self.pos_embed = position_mlp(width)
+        blocks = nn.ModuleList(ReConBlock(arch) for _ in range(arch.depth))
         self.blocks = nn.ModuleDict({"blocks": blocks})
-        self.norm = nn.LayerNorm(WIDTH)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, points: Tensor) -> Tensor:
         """Return the normed class, image and text tokens [B, 3, width] of clouds [B, N, 3]."""
-        centres, patches = group_points(points, GROUPS, GROUP_SIZE)
-        positions = self.pos_embed(centres)
-        tokens = self.encoder(patches)
+        centres, patches = group_points(points, self.arch.groups, self.arch.group_size)
+        queries, _ = self.streams(self.encoder(patches), self.pos_embed(centres))
+        return self.norm(queries)
+
+    def streams(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return queries [B, 3, width] and patches of tokens [B, G, width], not yet normed."""
         queries, query_positions = self._queries("token"), self._queries("pos")
-        queries = queries.expand(len(points), -1, -1)
+        queries = queries.expand(len(tokens), -1, -1)
         for block in cast(nn.ModuleList, self.blocks["blocks"]):
             queries, tokens = block(queries + query_positions, tokens + positions)
-        return self.norm(queries)
+        return queries, tokens
 
     def _queries(self, part: str) -> Tensor:
         names = (f"{query}_{part}" for query in ("cls", "img", "text"))
@@ -132,14 +165,15 @@ class ReConEncoder(nn.Module):
 class ReConZeroShot(nn.Module):
     """The encoder with the projections of its image and text tokens into CLIP's space."""
 
-    def __init__(self) -> None:
+    def __init__(self, arch: ReConArch = OFFICIAL) -> None:
         super().__init__()
-        self.MAE_encoder = ReConEncoder()
-        self.img_proj = nn.Linear(WIDTH, DIM)
-        self.text_proj = nn.Linear(WIDTH, DIM)
+        self.arch = arch
+        self.MAE_encoder = ReConEncoder(arch)
+        self.img_proj = nn.Linear(arch.width, arch.dim)
+        self.text_proj = nn.Linear(arch.width, arch.dim)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Return un-normalised features [B, 512] of clouds [B, N, 3]."""
+        """Return un-normalised features [B, dim] of clouds [B, N, 3]."""
         _, image, text = self.MAE_encoder(points).unbind(1)
         return TEXT_RATIO * self.text_proj(text) + self.img_proj(image)
 
@@ -171,13 +205,13 @@ class ReConTeacher(Described):
 
     @torch.no_grad()
     def encode(self, batch: Tensor) -> Tensor:
-        """Return features float32 [B, 512] of clouds [B, N, 3]."""
+        """Return features float32 [B, dim] of clouds [B, N, 3]."""
         return self.model(batch.to(self.model.img_proj.weight.device)).float()
 
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
-        """Return CLIP ViT-B/32 features float32 [C, 512]; the CLIP is loaded for each call."""
+        """Return its CLIP's features float32 [C, dim]; the CLIP is loaded for each call."""
         device = self.model.img_proj.weight.device
-        return load_openclip(*TEXT_MODEL, device).encode_text(prompts)
+        return load_openclip(*self.model.arch.text_openclip, device).encode_text(prompts)
 
 
 def _xyz(view: np.ndarray) -> Tensor:
@@ -185,11 +219,23 @@ def _xyz(view: np.ndarray) -> Tensor:
 
 
 def load(arch: str, weights: str | None, device: str) -> Teacher:
-    """Load ReCon's official zero-shot checkpoint."""
-    card = find_card(CARDS, arch)
+    """Load ReCon's official zero-shot checkpoint, or one of another size; `arch` is the name, or a
+    JSON file of the fields of `ReConArch`."""
+    card, sizes, arch_file = _describe(arch)
     path = published_file(card, weights)
     tensors = nested(load_checkpoint(path), "base_model", path)
     with torch.device("meta"):
-        model = ReConZeroShot()
+        model = ReConZeroShot(sizes)
     load_state(model, tensors, path, IGNORED)
-    return ReConTeacher(card, path, model.eval().requires_grad_(False).to(device))
+    model = model.eval().requires_grad_(False).to(device)
+    return ReConTeacher(card, path, model, arch_file=arch_file)
+
+
+def _describe(arch: str) -> tuple[Card, ReConArch, Path | None]:
+    if not arch.endswith(".json"):
+        return find_card(CARDS, arch), OFFICIAL, None
+    path = Path(arch)
+    sizes = read_arch(path, ReConArch)
+    text_space = " ".join(["open_clip", *filter(None, sizes.text_openclip)])
+    card = replace(CARDS[0], arch=arch, dim=sizes.dim, text_space=text_space)
+    return replace(card, weights="the checkpoint that was trained with it"), sizes, path

@@ -40,3 +40,11 @@ def test_a_truncated_file_is_one_line(tmp_path, name):
     (tmp_path / "w.pth").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(UserError, match="w.pth: expected a complete weights file"):
         load_teacher(name, weights=str(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize("name", ["recon", "multimae"])
+def test_an_architectures_file_says_what_it_may_hold(name, tmp_path):
+    file = tmp_path / "arch.json"
+    file.write_text('{"width": 10, "heads": 3}')
+    with pytest.raises(UserError, match="multiple of heads"):
+        load_teacher(name, weights="none", arch=str(file))
