@@ -17,6 +17,8 @@ from pipeline.errors import UserError
 from pipeline.small_files import open_regular
 
 COLUMNS = ("key", "modality", "label")
+LARGE = 100_000
+"""Rows from which on faiss searches, where it is installed."""
 _BLOCK = 1 << 16
 """Rows that are normalised at once."""
 _NOTES = ("student", "sha256", "failed")
@@ -42,12 +44,31 @@ class Embeddings:
 
     def nearest(self, query: np.ndarray, top: int) -> list[tuple[int, float]]:
         """(row, cosine) of the rows nearest to a query [dim], the nearest first; exact."""
-        direction = _normalised(query[None])[0]
-        starts = range(0, len(self.vectors), _BLOCK)
-        blocks = [_normalised(self.vectors[start : start + _BLOCK]) @ direction for start in starts]
-        cosines = np.concatenate(blocks)
-        order = np.argsort(-cosines, kind="stable")[:top]
-        return [(int(row), float(cosines[row])) for row in order]
+        large = len(self.vectors) >= LARGE and importlib.util.find_spec("faiss") is not None
+        search = _by_faiss if large else _by_numpy
+        direction, found = _normalised(query[None]), []
+        for start in range(0, len(self.vectors), _BLOCK):
+            cosines, rows = search(
+                _normalised(self.vectors[start : start + _BLOCK]), direction, top
+            )
+            found += [(-float(cosine), start + int(row)) for cosine, row in zip(cosines, rows)]
+        return [(row, -negative) for negative, row in sorted(found)[:top]]
+
+
+def _by_numpy(block: np.ndarray, direction: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and places of a block's nearest rows, the nearest first."""
+    cosines = block @ direction[0]
+    order = np.argsort(-cosines, kind="stable")[:top]
+    return cosines[order], order
+
+
+def _by_faiss(block: np.ndarray, direction: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `_by_numpy`; without an index, which takes longer to fill than one query to answer."""
+    import faiss
+
+    top = min(top, len(block))
+    cosines, order = faiss.knn(direction, block, top, metric=faiss.METRIC_INNER_PRODUCT)
+    return cosines[0], order[0]
 
 
 def _normalised(rows: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@
     python -m eval.search --index all.npz --file x.wav --top 3
 
 Prints cosine, modality, label and key of each, the nearest first. The student that made the
-embeddings encodes the query: it is looked for where it was then, or where --ckpt says.
+embeddings encodes the query: it is looked for where it was then, or where --ckpt says. In a large
+file faiss searches where it is installed (pip install -e ".[faiss]"), else numpy: both exactly.
 """
 
 import argparse

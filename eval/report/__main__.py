@@ -30,7 +30,9 @@ def main() -> None:
         from eval.report.contents import contents_of
         from eval.report.page import rendered
         from pipeline.atomic import write_atomically
+        from stage2_train.student.portable import stored_card
 
+    stored_card(arguments.ckpt)  # of no student at all there is nothing to report
     contents = contents_of(params, arguments.ckpt)
     out = arguments.ckpt.parent / "report" / "index.html"
     write_atomically(out, rendered(contents).encode())

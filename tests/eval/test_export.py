@@ -149,7 +149,11 @@ def test_what_is_no_index_is_refused(tmp_path, monkeypatch, name: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_the_nearest_over_several_blocks_are_exact(monkeypatch) -> None:
+@pytest.mark.parametrize("by", ["numpy", "faiss"])
+def test_the_nearest_over_several_blocks_are_exact(by: str, monkeypatch) -> None:
+    if by == "faiss":
+        pytest.importorskip("faiss", reason='no faiss: pip install -e ".[faiss]"')
+        monkeypatch.setattr(embeddings, "LARGE", 10)
     monkeypatch.setattr(embeddings, "_BLOCK", 3)
     vectors = np.random.default_rng(0).normal(size=(10, 4)).astype(np.float32)
     names = [str(row) for row in range(10)]

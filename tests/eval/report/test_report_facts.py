@@ -1,5 +1,6 @@
 """Scores, curves, experts and sizes: what the page says of a run is what lies there."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from eval.report.contents import Contents
 from eval.report.curves import HEIGHT, WIDTH, charts
 from eval.report.recipe import stores
 from eval.report.scores import confusions, per_class, rows
+from pipeline.timing import read_timing
 from tests.conftest import extract
 from tests.eval.report.made_run import HOSTILE
 from tests.tiny_world import tiny_params
@@ -88,6 +90,20 @@ def test_sizes_are_those_on_the_disk(contents: Contents, cached_world: Path) -> 
     assert (store.rows, store.views) == (contents.splits["objects/train"].samples, 2)
     tars = (cached_world / "shards/objects/train").glob("*.tar")
     assert contents.splits["objects/train"].bytes == sum(tar.stat().st_size for tar in tars)
+
+
+def test_seconds_are_those_recorded_and_none_where_nothing_was(
+    contents: Contents, world: Path, page: str
+) -> None:
+    recorded = read_timing(world / "shards/objects-train.timing.json")
+    assert contents.splits["objects/train"].seconds == recorded.seconds > 0
+    assert contents.stores["clip-objects"].seconds is None  # extracted by no command
+    assert "<td>not recorded</td>" in page
+    store = stores(tiny_params(world))["clip-objects"]
+    for of, seconds in ((store.fingerprint, 3.5), ("another", None)):
+        record = json.dumps({"of": of, "seconds": 3.5})
+        (world / "cache/clip/objects-train.timing.json").write_text(record)
+        assert stores(tiny_params(world))["clip-objects"].seconds == seconds
 
 
 def test_appended_views_are_no_rows(world: Path) -> None:

@@ -14,6 +14,7 @@ from msgspec import to_builtins
 from eval.report import __main__ as command
 from eval.report.contents import Contents, contents_of
 from eval.report.page import gallery_data, rendered
+from pipeline.errors import UserError
 from tests.eval.report.made_run import HOSTILE, run_params
 
 SECTIONS = (
@@ -128,6 +129,15 @@ def test_damaged_tables_are_named(cached_world: Path, finished_run: Path, tmp_pa
     missing = contents_of(run_params(cached_world), run / "student").missing()
     assert {"scores", "per_class", "confusions", "matrices"} <= set(missing)
     assert all("eval.zeroshot" in missing[name] for name in ("scores", "matrices"))
+
+
+def test_of_no_student_there_is_no_page(tmp_path: Path, monkeypatch) -> None:
+    params = Path(__file__).parents[3] / "params.yaml"
+    typed = ["report", "--ckpt", str(tmp_path / "run/wrong"), "--params", str(params)]
+    monkeypatch.setattr(sys, "argv", typed)
+    with pytest.raises(UserError, match=r"wrong/student\.json: no such file; expected the folder"):
+        command.main()
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_writes_the_page_beside_the_student(
