@@ -10,12 +10,10 @@ resident memory, the time, and that of all queries at this rate.
 """
 
 import argparse
-import resource
-import time
 
-import torch
-
-from eval.retrieval_scores import retrieval_scores
+from pipeline.argument_types import count
+from pipeline.errors import exit_on_user_error
+from pipeline.interruption import importing
 
 
 def main() -> None:
@@ -25,34 +23,17 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--queries", type=int, default=1_000_000, help="default: %(default)s")
-    parser.add_argument("--items", type=int, default=1_000_000, help="default: %(default)s")
-    parser.add_argument("--dim", type=int, default=512, help="of a feature; default: %(default)s")
-    parser.add_argument("--scored", type=int, help="queries that are scored; default: all")
+    parser.add_argument("--queries", type=count, default=1_000_000, help="default: %(default)s")
+    parser.add_argument("--items", type=count, default=1_000_000, help="default: %(default)s")
+    parser.add_argument("--dim", type=count, default=512, help="of a feature; default: %(default)s")
+    parser.add_argument("--scored", type=count, help="queries that are scored; default: all")
     arguments = parser.parse_args()
+    with importing():
+        from benchmarks.retrieval_memory import measure
+
     scored = min(arguments.scored or arguments.queries, arguments.queries)
-    made = torch.Generator().manual_seed(0)
-    queries, gallery = (
-        torch.randn(count, arguments.dim, generator=made)
-        for count in (arguments.queries, arguments.items)
-    )
-    ids = torch.arange(arguments.queries) % arguments.items
-    features, start = _peak(), time.process_time()
-    retrieval_scores(queries[:scored], gallery, ids[:scored], torch.arange(arguments.items))
-    spent = time.process_time() - start
-    print(
-        f"{arguments.queries:,} x {arguments.items:,} of {arguments.dim} values, {scored:,} scored"
-    )
-    print(f"peak with the features alone   {features:8.2f} GB")
-    print(f"peak with the scores           {_peak():8.2f} GB")
-    print(f"processor time                 {spent:8.0f} s")
-    print(f"of all queries at this rate    {spent * arguments.queries / scored / 3600:8.1f} h")
-
-
-def _peak() -> float:
-    """GB (10^9 bytes) of resident memory at most until now."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    measure(arguments.queries, arguments.items, arguments.dim, scored)
 
 
 if __name__ == "__main__":
-    main()
+    exit_on_user_error(main)
