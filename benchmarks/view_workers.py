@@ -3,26 +3,30 @@
     python -m benchmarks.view_workers               all, 6 minutes
     python -m benchmarks.view_workers image video
 
-The processes are those in which both stages make views; the main process receives them and no more,
-as stage 1 beside a GPU that costs nothing. Beside them runs the machine's own ceiling: the same work
-in one and in two processes that hand nothing on, which share caches, memory and clock all the same.
-Every arm is timed from behind its start, and they alternate. CPU seconds, which other work on the
-machine hardly changes, tell the ratio that the main process leaves to two workers on two cores.
+The processes are those in which both stages make views; the main process receives them and no
+more, as stage 1 beside a GPU that costs nothing. Beside them the machine's own ceiling is measured:
+the same work in one and in two processes that hand nothing on, which share caches, memory and clock
+all the same. Every arm is timed from behind its start, and they alternate.
 
-The machine must have two cores and nothing else to do. Samples are `benchmarks.view_members`'
-in a tar; two views are made of each, clips of 340 x 256 with a keyframe every second.
+The last columns are CPU time of a view, which other work on the machine changes little: of the main
+process, of a lone worker and of each of two; and the ratio that they allow on two cores.
+
+The machine must have two cores and nothing else to do. Samples are those of
+`benchmarks.view_members` in a tar, two views of each; clips have a keyframe every second.
 """
 
 import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count, cycle, islice, takewhile
+from itertools import cycle, islice, takewhile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks import view_members as members
 from pipeline.argument_types import seconds
@@ -84,7 +88,7 @@ def main() -> None:
     parser.add_argument("only", nargs="*", help=f"of {', '.join(SAMPLES)}; default: all")
     parser.add_argument("--seconds", type=seconds, default=8.0, help="of an arm (%(default)g)")
     arguments = parser.parse_args()
-    print(f"{'views/s':8}{'one':>8}{'two':>8}{'ratio':>7}{'ceiling':>9}{'CPU ratio':>11}")
+    print("views/s      one     two  ratio  ceiling  main us  one us  two us  allowed")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         engines = [stack.enter_context(Workers(seen_samples, n, "Run again")) for n in COUNTS]
         alone = [stack.enter_context(Workers(made_alone, n, "Run again")) for n in COUNTS]
@@ -121,19 +125,21 @@ def measured(
     return ours, theirs
 
 
-def run_engine(arm: Arm, workers: Workers[ViewsTask, Any], tasks: list[ViewsTask], length: float) -> None:
+def run_engine(
+    arm: Arm, workers: Workers[ViewsTask, Any], tasks: list[ViewsTask], length: float
+) -> None:
     """Receive views for a while, once all workers are busy; what is under way then is drained."""
     stop = float("inf")
     made = workers.map(takewhile(lambda _: time.perf_counter() < stop, cycle(tasks)), AHEAD)
-    received = sum(map(len, islice(made, 2 * AHEAD))) * 0
-    start, main_start, workers_start = time.perf_counter(), time.process_time(), used(workers)
-    stop = start + length
+    for _ in islice(made, 2 * AHEAD):
+        pass
+    before = np.array([time.perf_counter(), time.process_time(), used(workers)])
+    stop = before[0] + length
     while time.perf_counter() < stop:
-        received += len(next(made))
-    arm.views += VIEWS * received
-    arm.wall += time.perf_counter() - start
-    arm.main += time.process_time() - main_start
-    arm.workers += used(workers) - workers_start
+        arm.views += VIEWS * len(next(made))
+    arm.wall, arm.main, arm.workers = (arm.wall, arm.main, arm.workers) + (
+        np.array([time.perf_counter(), time.process_time(), used(workers)]) - before
+    )
     for _ in made:
         pass
 
@@ -159,9 +165,15 @@ def used(workers: Workers[Any, Any]) -> float:
 def line(modality: str, ours: list[Arm], theirs: list[Arm]) -> str:
     """A row of the table."""
     (one, two), (single, pair) = ours, theirs
-    ratio, ceiling = two.rate / one.rate, pair.rate / single.rate
-    cpu = 2 * (one.workers / one.views) / ((two.workers + two.main) / two.views)
-    return f"{modality:8}{one.rate:8.1f}{two.rate:8.1f}{ratio:7.2f}{ceiling:9.2f}{cpu:11.2f}   main {1e6*two.main/two.views:.0f} us worker {1e6*one.workers/one.views:.0f} {1e6*two.workers/two.views:.0f} us/view"
+    main, lone, each = (
+        1e6 * spent / arm.views
+        for spent, arm in ((two.main, two), (one.workers, one), (two.workers, two))
+    )
+    return (
+        f"{modality:8}{one.rate:8.1f}{two.rate:8.1f}{two.rate / one.rate:7.2f}"
+        f"{pair.rate / single.rate:9.2f}{main:9.0f}{lone:8.0f}{each:8.0f}"
+        f"{2 * lone / (main + each):9.2f}"
+    )
 
 
 if __name__ == "__main__":
