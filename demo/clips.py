@@ -9,7 +9,7 @@ import numpy as np
 from demo.cameras import turntable
 from demo.framing import window_around
 from demo.render import Scene
-from pipeline.decoding.video import EXACT
+from pipeline.decoding.video_frames import EXACT
 
 FRAMES = 64
 SIDE = 96

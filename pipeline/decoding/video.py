@@ -6,26 +6,17 @@ what FFmpeg keeps to predict from.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import av
 import numpy as np
-from av.error import FFmpegError
 from av.packet import Packet
-from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
-from pipeline.decoding.reasons import unreadable
+from pipeline.decoding.video_frames import RgbConverter, UnconvertedFrame, unreadable_if_damaged
 from pipeline.decoding.video_packets import indexed_packets
 from pipeline.errors import UnreadableSample
-
-KEPT_PIXELS = 1280 * 720
-"""Larger frames are shrunk to about as many when they are kept: 2.8 MB of RGB each."""
-EXACT = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-"""swscale's C arithmetic, without which processors round differently."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Video:
     """From the first keyframe on, in decoding order."""
     shown: list[bool]
     """Whether a packet's frame is shown: an edit list hides some, others only serve to predict."""
-    _converter: VideoReformatter = field(default_factory=VideoReformatter)
+    _rgb: RgbConverter = field(default_factory=RgbConverter)
 
     @property
     def frames(self) -> int:
@@ -50,18 +41,17 @@ class Video:
         Raises:
             UnreadableSample: a wanted frame, or one it depends on, cannot be decoded.
         """
-        wanted = set(wanted)
-        found: dict[int, np.ndarray] = {}
-        with _unreadable_if_damaged():
-            for number, frame in self._shown(wanted):
-                if number in wanted:
-                    found[number] = self._rgb(frame)
-                if len(found) == len(wanted):
-                    break
-        if len(found) < len(wanted):
-            missing = min(wanted - found.keys())
-            raise UnreadableSample(f"video.mp4: frame {missing} of {self.frames} is not there")
-        return found
+        with unreadable_if_damaged():
+            return {number: self._rgb.whole(frame) for number, frame in self._found(wanted)}
+
+    def pictures(self, wanted: Iterable[int]) -> dict[int, np.ndarray | UnconvertedFrame]:
+        """Frames by number, of which only what is taken of them need become RGB.
+
+        Raises:
+            UnreadableSample: as `decode`.
+        """
+        with unreadable_if_damaged():
+            return {number: self._rgb.picture(frame) for number, frame in self._found(wanted)}
 
     def every(self) -> Iterator[np.ndarray]:
         """Every frame of a clip that has been checked, uint8 [H, W, 3], in order.
@@ -69,9 +59,9 @@ class Video:
         Raises:
             UnreadableSample: one of them cannot be decoded.
         """
-        with _unreadable_if_damaged():
+        with unreadable_if_damaged():
             for frame in self._all():
-                yield self._rgb(frame)
+                yield self._rgb.whole(frame)
 
     def check(self) -> None:
         """Decode all of it, keeping nothing.
@@ -80,12 +70,22 @@ class Video:
             UnreadableSample: damaged, or other frames than its index promises.
         """
         numbers = self._numbers()
-        with _unreadable_if_damaged():
+        with unreadable_if_damaged():
             times = [frame.pts for frame in self._all()]
         if len(times) != self.frames:
             raise UnreadableSample(f"video.mp4: {self.frames} frames promised, {len(times)} found")
         if numbers and times != sorted(times, key=lambda time: (time is None, time)):
             raise UnreadableSample("video.mp4: the times of its frames are not in their order")
+
+    def _found(self, wanted: Iterable[int]) -> Iterator[tuple[int, VideoFrame]]:
+        missing = set(wanted)
+        for number, frame in self._shown(set(missing)):
+            if number in missing:
+                missing.remove(number)
+                yield number, frame
+            if not missing:
+                return
+        raise UnreadableSample(f"video.mp4: frame {min(missing)} of {self.frames} is not there")
 
     def _numbers(self) -> list[int | None] | None:
         """The number of every packet's frame, by its time; of a hidden one None.
@@ -173,15 +173,6 @@ class Video:
     def _codec(self) -> av.VideoCodecContext:
         return self.stream.codec_context
 
-    def _rgb(self, frame: VideoFrame) -> np.ndarray:
-        """Uint8 [H, W, 3], upright, shrunk where the frame has more than `KEPT_PIXELS`."""
-        shrink = min(1.0, (KEPT_PIXELS / (frame.width * frame.height)) ** 0.5)
-        width, height = (max(1, round(side * shrink)) for side in (frame.width, frame.height))
-        converted = self._converter.reformat(
-            frame, width, height, "rgb24", interpolation=EXACT, threads=1
-        )
-        return _upright(converted.to_ndarray(), frame)
-
     def _restarted(self) -> av.VideoCodecContext:
         if self._codec.is_open:
             self._codec.flush_buffers()
@@ -194,33 +185,5 @@ def decode_video(data: bytes) -> Video:
     Raises:
         UnreadableSample: no video, another container, damaged, or out of bounds.
     """
-    with _unreadable_if_damaged():
+    with unreadable_if_damaged():
         return Video(*indexed_packets(data))
-
-
-@contextmanager
-def _unreadable_if_damaged() -> Iterator[None]:
-    """Damaged files make PyAV raise nearly anything; all of it is an `UnreadableSample`."""
-    try:
-        yield
-    except UnreadableSample:
-        raise
-    except FFmpegError as error:
-        raise UnreadableSample(
-            f"video.mp4: damaged, or no MP4, AVI or Matroska ({error.strerror})"
-        ) from None
-    except Exception as error:
-        raise unreadable("video.mp4", error) from None
-
-
-def _upright(pixels: np.ndarray, frame: VideoFrame) -> np.ndarray:
-    """Pixels turned and mirrored as the track's display matrix says, by its signs."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if not isinstance(matrix, SideData):
-        return pixels
-    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()
-    if abs(b) > abs(a):
-        pixels, down, across = pixels.transpose(1, 0, 2), b, c
-    else:
-        down, across = d, a
-    return np.ascontiguousarray(pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])

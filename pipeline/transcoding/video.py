@@ -12,7 +12,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from pipeline.decoding.video import EXACT, Video, decode_video
+from pipeline.decoding.video import Video, decode_video
+from pipeline.decoding.video_frames import EXACT
 
 RATES = (1, 240)
 """Frames a second; of a clip that says another, `RATE` is put down. Views count frames."""

@@ -89,12 +89,12 @@ def apply_image(pixels: np.ndarray, params: object, size: int) -> np.ndarray:
         return centre_crop(pixels, size)
     assert isinstance(params, CropParams)
     view = _resized_crop(pixels, params, size)
-    if isinstance(params, ImageParams):
-        view = np.ascontiguousarray(view[..., ::-1]) if params.flip else view
-        view = randaugment(view, params.operations, params.signs)
-        view = _jitter(view, params)
-        if params.erase:
-            erase(view, params.erase_boxes)
+    if not isinstance(params, ImageParams):
+        return np.ascontiguousarray(view)
+    view = np.ascontiguousarray(view[..., ::-1] if params.flip else view)
+    view = _jitter(randaugment(view, params.operations, params.signs), params)
+    if params.erase:
+        erase(view, params.erase_boxes)
     return view
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.decoding.video_frames import UnconvertedFrame
 from pipeline.views.image import FLIP, CentreParams
 from pipeline.views.randaugment import (
     RANDAUGMENT_TEXT,
@@ -16,7 +17,7 @@ from pipeline.views.randaugment import (
     sample_operations,
     sample_signs,
 )
-from pipeline.views.resizing import centre_crop, resized
+from pipeline.views.resizing import centre_crop, resized_frames
 from pipeline.views.rng import ViewRng
 
 SHORT_SIDE = (256, 340)
@@ -24,6 +25,9 @@ SHORT_SIDE = (256, 340)
 CROP = 224
 AUGMENT = 0.3
 """Probability of RandAugment: once for both operations and for all frames."""
+
+Picture = np.ndarray | UnconvertedFrame
+"""Uint8 [H, W, 3], or what has its shape and gives parts of it."""
 
 SHORT_SIDE_CHAIN = (
     f"RandShortSideScale{SHORT_SIDE} and RandCrop({CROP}), both times size/{CROP}, in whole "
@@ -61,12 +65,16 @@ def sample_short_side(rng: ViewRng, size: int) -> ShortSideParams:
     )
 
 
-def apply_short_side(frames: Sequence[np.ndarray], params: object, size: int) -> np.ndarray:
-    """Uint8 [frames, 3, size, size] of RGB frames uint8 [H, W, 3], the same draw for all; pure."""
+def apply_short_side(frames: Sequence[Picture], params: object, size: int) -> np.ndarray:
+    """Uint8 [frames, 3, size, size] of RGB frames [H, W, 3], the same draw for all; pure."""
     if isinstance(params, CentreParams):
-        return np.stack([centre_crop(frame, size) for frame in frames])
+        return np.stack([centre_crop(frame[:, :], size) for frame in frames])
     assert isinstance(params, ShortSideParams)
-    return np.stack([_augmented(frame, params, size) for frame in frames])
+    views = resized_frames([_crop(frame, params, size) for frame in frames], size, size, "bilinear")
+    views = np.ascontiguousarray(views[..., ::-1] if params.flip else views)
+    if params.augment:
+        views = np.stack([randaugment(view, params.operations, params.signs) for view in views])
+    return views
 
 
 def apply_short_side_image(pixels: np.ndarray, params: object, size: int) -> np.ndarray:
@@ -74,13 +82,10 @@ def apply_short_side_image(pixels: np.ndarray, params: object, size: int) -> np.
     return apply_short_side([pixels], params, size)[0]
 
 
-def _augmented(frame: np.ndarray, params: ShortSideParams, size: int) -> np.ndarray:
+def _crop(frame: Picture, params: ShortSideParams, size: int) -> np.ndarray:
     height, width = frame.shape[:2]
     top, left, side = _crop_in_frame(height, width, params, size)
-    crop = frame[top : top + side, left : left + side]
-    view = resized(crop, size, size, "bilinear")
-    view = view[..., ::-1] if params.flip else view
-    return randaugment(view, params.operations, params.signs) if params.augment else view
+    return frame[top : top + side, left : left + side]
 
 
 def _crop_in_frame(

@@ -11,6 +11,7 @@ from pipeline.views.boxes import ERASE, ERASE_TEXT, erase, sample_erase_boxes
 from pipeline.views.rng import ViewRng
 from pipeline.views.short_side import (
     SHORT_SIDE_CHAIN,
+    Picture,
     ShortSideParams,
     apply_short_side,
     sample_short_side,
@@ -45,8 +46,8 @@ class Frames:
 
     count: int
     """Frames of the whole clip."""
-    images: Mapping[int, np.ndarray]
-    """RGB frames uint8 [H, W, 3] by number."""
+    images: Mapping[int, Picture]
+    """RGB frames [H, W, 3] by number."""
 
 
 def sample_video(rng: ViewRng, sizes: ViewsConfig) -> VideoParams:
@@ -77,7 +78,7 @@ def gather_frames(video: Video, params: Sequence[object], sizes: ViewsConfig) ->
         UnreadableSample: one of them cannot be decoded.
     """
     wanted = {number for one in params for number in _numbers(video.frames, one, sizes)}
-    return Frames(video.frames, video.decode(wanted))
+    return Frames(video.frames, video.pictures(wanted))
 
 
 def apply_video(frames: Frames, params: object, sizes: ViewsConfig) -> np.ndarray:

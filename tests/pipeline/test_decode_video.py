@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.decoding import video, video_packets
+from pipeline.decoding import video_frames, video_packets
 from pipeline.decoding.video import decode_video
 from pipeline.errors import UnreadableSample
 from tests.made_members import audio_bytes, hum, jpeg_bytes, video_bytes
@@ -46,7 +46,7 @@ def test_a_clip_without_times_is_read_in_order() -> None:
 
 
 def test_large_frames_are_shrunk_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "KEPT_PIXELS", 32 * 24)
+    monkeypatch.setattr(video_frames, "KEPT_PIXELS", 32 * 24)
     assert decode_video(CLIP).decode([1])[1].shape == (24, 32, 3)
 
 

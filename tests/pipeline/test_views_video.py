@@ -153,3 +153,12 @@ def test_what_is_paired_with_audio_is_not_erased_or_jittered(model: str) -> None
     view = maker(decode_member(every_member(), model), "key", 0).array
     assert view.shape[-3:] == (3, 64, 64)
     assert view.dtype == np.uint8
+
+
+def test_a_clip_whose_frames_change_their_size_is_cropped_frame_by_frame() -> None:
+    frames = [noise(90, 70), noise(120, 80), noise(120, 80, 1)]
+    params = sample_short_side(ViewRng(0, "clip", 0), 64)
+    found = apply_short_side(frames, params, 64)
+    assert all(
+        np.array_equal(v, apply_short_side([f], params, 64)[0]) for v, f in zip(found, frames)
+    )
