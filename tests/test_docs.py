@@ -4,6 +4,7 @@ What cannot run here stands in `NEAREST`, `ELSEWHERE` or `NOT_RUN`, with the rea
 """
 
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from functools import partial
@@ -192,6 +193,17 @@ def test_the_readmes_python_runs(world: Path) -> None:
     exec(block, names)
     assert names["found"].failed == {}
     assert names["points"].shape == (2, 128)
+
+
+def test_a_real_clip_is_planned_without_data_or_weights(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("demo").symlink_to(world / "demo")
+    shutil.copy(world / "real.yaml", tmp_path)
+    for command in blocks(ROOT / "docs" / "real_clip.md", "bash")[0].splitlines():
+        follow(command)
+    assert "student     total" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
