@@ -13,7 +13,7 @@ import torch
 from demo import nano_clip, nano_mae, nano_recon, nano_ulip
 from demo import nano_vitlens as vitlens
 from demo.ablation.folds import held_out, write_fold
-from demo.ablation.settings import Budget, fold_params, teachers_folder
+from demo.ablation.settings import Budget, fold_params, pack_of, teachers_folder
 from demo.ablation.variants import Variant
 from eval.ablation import measured
 from eval.benchmark_scores import score
@@ -92,8 +92,8 @@ class Crossvalidation:
         return make_teacher(params, part.what, folder, self.budget)
 
     def _prepare(self, params: Params, fold: int, folder: Path) -> None:
-        raw = next(iter(self.params.sources.values())).raw
-        write_fold(Path(raw), folder / "pack", held_out(Path(raw), self.budget.folds)[fold])
+        pack = pack_of(self.params)
+        write_fold(pack, folder / "pack", held_out(pack, self.budget.folds)[fold])
         for name, source in params.sources.items():
             for split in source.splits:
                 prepare(params, name, split, Path(source.raw))

@@ -1,6 +1,5 @@
 """All parts of a table, in processes side by side, and what they found, put together by object."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.ablation.folds import OBJECTS
+from demo.ablation.folds import held_out
 from demo.ablation.parts import DATA, Crossvalidation, Done, Part
-from demo.ablation.settings import SCORED, Budget, source_of
+from demo.ablation.settings import SCORED, Budget, pack_of
 from demo.ablation.variants import TABLES, Variant
 from pipeline.config import Params
+from pipeline.datasets.reading.pack import read_lines
 from pipeline.engine import Workers
 from pipeline.identity import fingerprint
 from pipeline.progress import ProgressLine
@@ -37,10 +37,15 @@ class Findings:
 
 
 def folds_folder(params: Params, budget: Budget) -> Path:
-    """Where the folds of a pack under a budget lie."""
-    pack = Path(params.sources[source_of(params.sources, "points")].raw)
-    objects = hashlib.sha256((pack / OBJECTS).read_bytes()).hexdigest()
-    recipe = fingerprint({"budget": asdict(budget), "objects": objects}, 6)
+    """Where the folds of a pack under a budget lie.
+
+    Raises:
+        UserError: the params name no pack, or a damaged one.
+    """
+    pack = pack_of(params)
+    chosen = [sorted(fold) for fold in held_out(pack, budget.folds)]
+    objects = read_lines(pack, "objects", ("id",))
+    recipe = fingerprint({"budget": asdict(budget), "folds": chosen, "objects": objects}, 6)
     return Path(params.train.out).parent / "ablate" / f"folds-{recipe}"
 
 

@@ -27,7 +27,7 @@ class Budget:
     vitlens_epochs: int = 15
     recon_epochs: int = 25
     mae_epochs: int = 20
-    student_epochs: int = 5
+    student_epochs: int = 4
     """Of points, depth and image alone."""
     views: int = 2
     """Cached views of a sample."""
@@ -36,6 +36,11 @@ class Budget:
 def teachers_folder(folder: Path) -> Path:
     """Of the nano teachers of the fold in `folder`."""
     return folder / "teachers"
+
+
+def pack_of(params: Params) -> Path:
+    """Folder of the embedded pack."""
+    return Path(params.sources[source_of(params.sources, "points")].raw)
 
 
 def fold_params(params: Params, folder: Path, budget: Budget) -> Params:
