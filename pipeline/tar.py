@@ -26,6 +26,8 @@ _PATH, _SIZE, _SPARSE = b"path", b"size", b"GNU.sparse."
 _CHECKSUM = slice(148, 156)
 _HEADER = Struct("100s24x12s20xc100x6s82xc166x")
 """Name, size, kind, magic, and the first byte of the name's prefix."""
+_PLAIN = [_FILE, b"ustar\0", b"\0"]
+"""The last three of a file whose name fits its header."""
 Taken = TypeVar("Taken")
 
 
@@ -87,15 +89,14 @@ def proved_files(content: bytes) -> list[tuple[str, bytes]]:
     Raises:
         TarError: as `plain_files`.
     """
-    found, start = list[tuple[str, bytes]](), 0
-    while start + BLOCK <= len(content):
-        name, size, kind, magic, prefix = _HEADER.unpack_from(content, start)
-        if kind != _FILE or magic != b"ustar\0" or prefix != b"\0":
+    found, start = list[tuple[str, bytes]](), BLOCK
+    while start <= len(content):
+        name, size, *form = _HEADER.unpack_from(content, start - BLOCK)
+        if form != _PLAIN:
             return list(plain_files(io.BytesIO(content), len(content)))
-        length = _within(_number(size), len(content) - start - BLOCK)
-        data = content[start + BLOCK : start + BLOCK + length]
-        found.append((_decoded(name.partition(b"\0")[0]), data))
-        start += BLOCK + length + -length % BLOCK
+        end = start + _within(_number(size), len(content) - start)
+        found.append((_decoded(name.partition(b"\0")[0]), content[start:end]))
+        start = end + -end % BLOCK + BLOCK
     return found
 
 

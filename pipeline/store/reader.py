@@ -55,9 +55,36 @@ class Plane:
         """Uint64 [rows]; 0 where the sample failed."""
         return self.digests[:, 1]
 
-    def target(self, rows: int | Sequence[int]) -> np.ndarray:
-        """The features of some rows, float32 [rows, dim], or of one, [dim]; NaN where it failed."""
-        return decode(self.features[rows], None if self.scale is None else self.scale[rows])
+    def target(self, row: int) -> np.ndarray:
+        """The features of one row, float32 [dim]; NaN where the sample failed."""
+        return decode(self.features[row], None if self.scale is None else self.scale[row])
+
+
+@dataclass(frozen=True)
+class PickedRows:
+    """Rows of several planes of a store, one after the other."""
+
+    places: Sequence[tuple[Plane, int]]
+    """Whose row each is, and which."""
+    features: np.ndarray
+    digests: np.ndarray
+    scale: np.ndarray | None
+    """As of `Plane`."""
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[Plane, Sequence[int]]]) -> "PickedRows":
+        """Some rows of each of some planes of one store."""
+        scales = [plane.scale[rows] for plane, rows in parts if plane.scale is not None]
+        return cls(
+            [(plane, row) for plane, rows in parts for row in rows],
+            np.concatenate([plane.features[rows] for plane, rows in parts]),
+            np.concatenate([plane.digests[rows] for plane, rows in parts]),
+            np.concatenate(scales) if scales else None,
+        )
+
+    def targets(self) -> np.ndarray:
+        """Their features, float32 [rows, dim]; NaN where a sample failed."""
+        return decode(self.features, self.scale)
 
 
 class FeatureStore:

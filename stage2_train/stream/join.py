@@ -8,7 +8,7 @@ pass) on which all ranks agree without asking each other.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index
-from pipeline.store import Plane
+from pipeline.store import PickedRows, Plane
 from pipeline.views import View, ViewMaker, chain_for
 from stage2_train.stream.order import Cursor, SourceOrder
 from stage2_train.stream.targets import TeacherTargets, check_targets, source_folder
@@ -116,36 +116,39 @@ class SourceStream:
         slots = self.order.slots(draw.cursor, draw.numbers)
         by_tar = sorted(range(len(slots)), key=slots.__getitem__)
         tars = [
-            self._join(passes, shard, [slots[number].row for number in numbers])
+            self._read_tar(passes, shard, [slots[number].row for number in numbers])
             for (passes, shard), numbers in groupby(by_tar, lambda number: slots[number][:2])
         ]
-        samples, targets = zip(*tars)
-        back = np.argsort(by_tar)
-        every = list(chain.from_iterable(samples))
+        samples = [sample for made, _ in tars for sample in made]
+        targets, back = self._joined(samples, tars), np.argsort(by_tar)
         return MiniBatch(
             self.source,
             self.modality,
-            stacked(every[number].inputs for number in back),
-            torch.tensor([every[number].text for number in back]),
-            {
-                target.name: torch.from_numpy(np.concatenate(columns)[back])
-                for target, columns in zip(self.targets, zip(*targets))
-            },
-            sum(sample.replaced for sample in every),
+            stacked(samples[number].inputs for number in back),
+            torch.tensor([sample.text for sample in samples])[back],
+            {name: torch.from_numpy(rows.targets()[back]) for name, rows in targets.items()},
+            sum(sample.replaced for sample in samples),
         )
 
-    def _join(
+    def _read_tar(
         self, passes: int, shard: int, rows: Sequence[int]
-    ) -> tuple[list[Made], list[np.ndarray]]:
-        """Some samples of a tar, and each store's float32 [rows, dim]; what failed there is NaN."""
+    ) -> tuple[list[Made], list[Plane]]:
+        """Some samples of a tar, and each store's plane of it."""
         number = passes % self._maker.sizes.count
-        planes = self._planes(shard, number)
-        found = self._read(shard, rows)
+        planes, found = self._planes(shard, number), self._read(shard, rows)
         samples = [self._readable(shard, number, row, *each) for row, each in zip(rows, found)]
-        rows = [sample.row for sample in samples]
+        return samples, planes
+
+    def _joined(
+        self, samples: Sequence[Made], tars: Sequence[tuple[list[Made], list[Plane]]]
+    ) -> dict[str, PickedRows]:
+        """Each store's rows of the samples, proved to be theirs."""
+        rows = [[sample.row for sample in made] for made, _ in tars]
+        columns = zip(*(planes for _, planes in tars))
+        cached = [PickedRows.of(list(zip(planes, rows))) for planes in columns]
         keys, views = [sample.key for sample in samples], [sample.view for sample in samples]
-        check_targets(self.targets, planes, rows, keys, views, self._maker)
-        return samples, [plane.target(rows) for plane in planes]
+        check_targets(self.targets, cached, keys, views, self._maker)
+        return {target.name: rows for target, rows in zip(self.targets, cached)}
 
     def _read(self, shard: int, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
         return read_rows(self._folder, self._index.shards[shard], rows)

@@ -20,8 +20,8 @@ SAMPLES = [
 
 
 @pytest.fixture(autouse=True)
-def _no_table_is_known() -> None:
-    rows_module._table.cache_clear()
+def _no_tar_is_open() -> None:
+    rows_module._opened.cache_clear()
 
 
 @pytest.fixture
