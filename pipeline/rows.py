@@ -56,11 +56,11 @@ class _Tar:
 
     def samples(self, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
         """(key, members) of some samples, each proved."""
-        spans = self._table[rows].tolist()
-        read = self._fetched if is_remote(self._path) else self._read
+        spans = self._table.take(rows, axis=0).tolist()
+        contents = self._fetched(spans) if is_remote(self._path) else self._read(spans)
         return [
-            _sample(self._proved(row, content, expected))
-            for row, content, (_, _, expected) in zip(rows, read(spans), spans)
+            _sample(self._proved(row, content, hash_))
+            for row, content, (_, _, hash_) in zip(rows, contents, spans)
         ]
 
     def _read(self, spans: Sequence[tuple[int, int, int]]) -> Iterator[bytes]:
@@ -74,7 +74,8 @@ class _Tar:
             yield os.pread(self._file, end - start, start)
 
     def _fetched(self, spans: Sequence[tuple[int, int, int]]) -> list[bytes]:
-        url, (starts, ends, _) = cast(UPath, self._path), zip(*spans)
+        url = cast(UPath, self._path)
+        starts, ends = [start for start, _, _ in spans], [end for _, end, _ in spans]
         found = url.fs.cat_ranges([url.path] * len(spans), starts, ends, on_error="raise")
         return cast(list[bytes], found)
 

@@ -62,29 +62,27 @@ class Plane:
 
 @dataclass(frozen=True)
 class PickedRows:
-    """Rows of several planes of a store, one after the other."""
+    """Rows of any planes of a store, one after the other."""
 
     places: Sequence[tuple[Plane, int]]
-    """Whose row each is, and which."""
-    features: np.ndarray
+    """Of which plane each row is, and which."""
     digests: np.ndarray
-    scale: np.ndarray | None
-    """As of `Plane`."""
+    """Uint64 [rows, 2], as of `Plane`."""
+    features: np.ndarray
+    """Float32 [rows, dim]; NaN where a sample failed."""
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[Plane, Sequence[int]]]) -> "PickedRows":
-        """Some rows of each of some planes of one store."""
-        scales = [plane.scale[rows] for plane, rows in parts if plane.scale is not None]
+    def of(cls, places: Sequence[tuple[Plane, int]]) -> "PickedRows":
+        """Copies of a store's rows, decoded."""
+        scales = [plane.scale[row] for plane, row in places if plane.scale is not None]
         return cls(
-            [(plane, row) for plane, rows in parts for row in rows],
-            np.concatenate([plane.features[rows] for plane, rows in parts]),
-            np.concatenate([plane.digests[rows] for plane, rows in parts]),
-            np.concatenate(scales) if scales else None,
+            places,
+            np.array([plane.digests[row] for plane, row in places]),
+            decode(
+                np.array([plane.features[row] for plane, row in places]),
+                np.array(scales) if scales else None,
+            ),
         )
-
-    def targets(self) -> np.ndarray:
-        """Their features, float32 [rows, dim]; NaN where a sample failed."""
-        return decode(self.features, self.scale)
 
 
 class FeatureStore:
