@@ -6,7 +6,8 @@ whole tar. Behind a URL the samples that are asked for together are fetched toge
 """
 
 import os
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -21,8 +22,8 @@ from pipeline.shards import ROWS, ShardInfo, present, remake_command, split_name
 from pipeline.small_files import read_small, regular_descriptor
 from pipeline.tar import TarError, proved_files
 
-TABLES = 1024
-"""Tars whose `ROWS` file a process keeps in memory: 16 bytes a sample."""
+OPEN = 256
+"""Tars that a process keeps open, each with its `ROWS` file in memory: 24 bytes a sample."""
 
 
 def read_rows(
@@ -33,60 +34,82 @@ def read_rows(
     Raises:
         UserError: the tar or the file beside it is missing, cut, or not what its index tells of.
     """
-    path = folder / shard.name
-    table = _table(path, shard.rows_xxh3, shard.count)
-    spans = [(int(table[row - 1, 0]) if row else 0, int(table[row, 0])) for row in rows]
     try:
-        contents = _fetched(path, spans) if is_remote(path) else _read(path, spans, shard.bytes)
-        for row, content in zip(rows, contents):
-            _prove(path, row, content, int(table[row, 1]))
-        return [_sample(content) for content in contents]
-    except (OSError, TarError) as error:
-        present(folder, shard)
+        return _opened(folder, shard).samples(rows)
+    except (OSError, TarError, UserError) as error:
+        _opened.cache_clear()  # what mends a tar puts another file in its place
+        if isinstance(error, UserError):
+            raise
+        path = present(folder, shard)
         raise UserError(f"{path}: unreadable ({error}); {remake_command(folder)}") from None
 
 
-@lru_cache(maxsize=TABLES)
-def _table(path: Path, xxh3: str, count: int) -> np.ndarray:
-    """Uint64 [samples, 2]: where each one ends in the tar, and its hash."""
+class _Tar:
+    """A tar that stays open, and where its samples lie."""
+
+    def __init__(self, folder: Path, shard: ShardInfo) -> None:
+        self._path, self._size = folder / shard.name, shard.bytes
+        self._table = _table(self._path, shard)
+        if not is_remote(self._path):
+            self._file = regular_descriptor(self._path)
+            weakref.finalize(self, os.close, self._file)
+
+    def samples(self, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
+        """(key, members) of some samples, each proved."""
+        spans = self._table.take(rows, axis=0).tolist()
+        contents = self._fetched(spans) if is_remote(self._path) else self._read(spans)
+        return [
+            _sample(self._proved(row, content, hash_))
+            for row, content, (_, _, hash_) in zip(rows, contents, spans)
+        ]
+
+    def _read(self, spans: Sequence[tuple[int, int, int]]) -> Iterator[bytes]:
+        """One at a time: each is taken apart while it is in the processor's cache."""
+        found = os.fstat(self._file).st_size
+        if found != self._size:
+            raise UserError(
+                f"{self._path}: expected {self._size} bytes, found {found}; {self._mend}"
+            )
+        for start, end, _ in spans:
+            yield os.pread(self._file, end - start, start)
+
+    def _fetched(self, spans: Sequence[tuple[int, int, int]]) -> list[bytes]:
+        url = cast(UPath, self._path)
+        starts, ends = [start for start, _, _ in spans], [end for _, end, _ in spans]
+        found = url.fs.cat_ranges([url.path] * len(spans), starts, ends, on_error="raise")
+        return cast(list[bytes], found)
+
+    def _proved(self, row: int, content: bytes, expected: int) -> bytes:
+        found = xxhash.xxh3_64_intdigest(content)
+        if found != expected:
+            raise UserError(
+                f"{self._path}: expected xxh3 {expected:016x} of sample {row}, found {found:016x}; "
+                f"{self._mend}"
+            )
+        return content
+
+    @property
+    def _mend(self) -> str:
+        return remake_command(self._path.parent)
+
+
+_opened = lru_cache(maxsize=OPEN)(_Tar)
+
+
+def _table(path: Path, shard: ShardInfo) -> np.ndarray:
+    """Uint64 [samples, 3]: where each one starts and ends in the tar, and its hash."""
     file, mend = path.with_name(path.name + ROWS), remake_command(path.parent)
+    size = 16 * shard.count
     try:
-        data = read_small(file, mend, 16 * count)
+        data = read_small(file, mend, size)
     except FileNotFoundError:
         raise UserError(f"{file}: not found; {mend}") from None
     found = xxhash.xxh3_128_hexdigest(data)
-    if found != xxh3 or len(data) != 16 * count:
-        raise UserError(f"{file}: expected xxh3 {xxh3 or 'in its index'}, found {found}; {mend}")
-    return np.frombuffer(data, dtype="<u8").reshape(count, 2)
-
-
-def _read(path: Path, spans: Sequence[tuple[int, int]], size: int) -> list[bytes]:
-    file = regular_descriptor(path)
-    try:
-        found = os.fstat(file).st_size
-        if found != size:
-            raise UserError(
-                f"{path}: expected {size} bytes, found {found}; {remake_command(path.parent)}"
-            )
-        return [os.pread(file, end - start, start) for start, end in spans]
-    finally:
-        os.close(file)
-
-
-def _fetched(path: Path, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    url = cast(UPath, path)
-    starts, ends = [start for start, _ in spans], [end for _, end in spans]
-    found = url.fs.cat_ranges([url.path] * len(spans), starts, ends, on_error="raise")
-    return cast(list[bytes], found)
-
-
-def _prove(path: Path, row: int, content: bytes, expected: int) -> None:
-    found = xxhash.xxh3_64_intdigest(content)
-    if found != expected:
-        raise UserError(
-            f"{path}: expected xxh3 {expected:016x} of sample {row}, found {found:016x}; "
-            f"{remake_command(path.parent)}"
-        )
+    if found != shard.rows_xxh3 or len(data) != size:
+        expected = shard.rows_xxh3 or "in its index"
+        raise UserError(f"{file}: expected xxh3 {expected}, found {found}; {mend}")
+    ends, hashes = np.frombuffer(data, dtype="<u8").reshape(-1, 2).T
+    return np.stack([np.append(np.uint64(0), ends[:-1]), ends, hashes], axis=1)
 
 
 def _sample(content: bytes) -> tuple[str, dict[str, bytes]]:

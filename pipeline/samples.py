@@ -78,14 +78,14 @@ def decode_text(sample: Mapping[str, bytes]) -> SampleText:
     Raises:
         UnreadableSample: neither a label nor a caption, or a caption without a word.
     """
-    meta = _decode_json(sample, "meta.json", _META)
-    text = _decode_json(sample, "text.json", _TEXT)
-    if not meta.labels and not text.captions:
+    labels = _decode_json(sample, "meta.json", _META).labels if "meta.json" in sample else ()
+    captions = _decode_json(sample, "text.json", _TEXT).captions if "text.json" in sample else ()
+    if not labels and not captions:
         raise UnreadableSample("neither a label in meta.json nor a caption in text.json")
-    for number, caption in enumerate(text.captions):
+    for number, caption in enumerate(captions):
         if not _has_word(caption):
             raise UnreadableSample(f"text.json: caption {number} has no word in it; leave it out")
-    return SampleText(meta.labels, text.captions)
+    return SampleText(labels, captions)
 
 
 def _has_word(caption: str) -> bool:

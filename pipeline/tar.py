@@ -22,7 +22,7 @@ MOST_EXTENSIONS = 4
 """Of them before one entry: a name and a link's target, in the manner of pax or of GNU."""
 _FILE, _OLD_FILE, _CONTIGUOUS, _FOLDER = b"0", b"\0", b"7", b"5"
 _PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
-_PATH, _SIZE, _SPARSE = b"path", b"size", b"GNU.sparse."
+_USTAR, _PATH, _SIZE, _SPARSE = b"ustar\0", b"path", b"size", b"GNU.sparse."
 _CHECKSUM = slice(148, 156)
 _HEADER = Struct("100s24x12s20xc100x6s82xc166x")
 """Name, size, kind, magic, and the first byte of the name's prefix."""
@@ -87,15 +87,15 @@ def proved_files(content: bytes) -> list[tuple[str, bytes]]:
     Raises:
         TarError: as `plain_files`.
     """
-    found, start = list[tuple[str, bytes]](), 0
-    while start + BLOCK <= len(content):
-        name, size, kind, magic, prefix = _HEADER.unpack_from(content, start)
-        if kind != _FILE or magic != b"ustar\0" or prefix != b"\0":
+    found, start = list[tuple[str, bytes]](), BLOCK
+    last = min(len(content), LARGEST_FILE)
+    while start <= len(content):
+        name, size, kind, magic, prefix = _HEADER.unpack_from(content, start - BLOCK)
+        end = start + _number(size)
+        if kind != _FILE or magic != _USTAR or prefix != b"\0" or not start <= end <= last:
             return list(plain_files(io.BytesIO(content), len(content)))
-        length = _within(_number(size), len(content) - start - BLOCK)
-        data = content[start + BLOCK : start + BLOCK + length]
-        found.append((_decoded(name.partition(b"\0")[0]), data))
-        start += BLOCK + length + -length % BLOCK
+        found.append((_decoded(name.partition(b"\0")[0]), content[start:end]))
+        start = end + -end % BLOCK + BLOCK
     return found
 
 
@@ -157,7 +157,7 @@ def _name(header: bytes, told: dict[bytes, bytes]) -> str:
     name = told.get(_PATH)
     if name is None:
         name = header[:100].split(b"\0", 1)[0]
-        prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == b"ustar\0" else b""
+        prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == _USTAR else b""
         name = prefix + b"/" + name if prefix else name
     return _decoded(name)
 

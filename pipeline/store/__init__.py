@@ -4,12 +4,13 @@ from pipeline.lock import exclusive
 from pipeline.store.codec import without_unstorable
 from pipeline.store.layout import store_path
 from pipeline.store.provenance import Provenance
-from pipeline.store.reader import FeatureStore, Plane
+from pipeline.store.reader import FeatureStore, PickedRows, Plane
 from pipeline.store.shard_writer import ShardFeatures, ShardWriter
 from pipeline.store.writer import StoreWriter
 
 __all__ = [
     "FeatureStore",
+    "PickedRows",
     "Plane",
     "Provenance",
     "ShardFeatures",

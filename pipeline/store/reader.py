@@ -55,9 +55,34 @@ class Plane:
         """Uint64 [rows]; 0 where the sample failed."""
         return self.digests[:, 1]
 
-    def target(self, rows: int | Sequence[int]) -> np.ndarray:
-        """The features of some rows, float32 [rows, dim], or of one, [dim]; NaN where it failed."""
-        return decode(self.features[rows], None if self.scale is None else self.scale[rows])
+    def target(self, row: int) -> np.ndarray:
+        """The features of one row, float32 [dim]; NaN where the sample failed."""
+        return decode(self.features[row], None if self.scale is None else self.scale[row])
+
+
+@dataclass(frozen=True)
+class PickedRows:
+    """Rows of any planes of a store, one after the other."""
+
+    places: Sequence[tuple[Plane, int]]
+    """Of which plane each row is, and which."""
+    digests: np.ndarray
+    """Uint64 [rows, 2], as of `Plane`."""
+    features: np.ndarray
+    """Float32 [rows, dim]; NaN where a sample failed."""
+
+    @classmethod
+    def of(cls, places: Sequence[tuple[Plane, int]]) -> "PickedRows":
+        """Copies of a store's rows, decoded."""
+        scales = [plane.scale[row] for plane, row in places if plane.scale is not None]
+        return cls(
+            places,
+            np.array([plane.digests[row] for plane, row in places]),
+            decode(
+                np.array([plane.features[row] for plane, row in places]),
+                np.array(scales) if scales else None,
+            ),
+        )
 
 
 class FeatureStore:

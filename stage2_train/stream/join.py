@@ -8,10 +8,9 @@ pass) on which all ranks agree without asking each other.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, groupby
+from itertools import groupby
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,9 +20,9 @@ from pipeline.errors import UserError
 from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index
-from pipeline.store import Plane
+from pipeline.store import PickedRows, Plane
 from pipeline.views import View, ViewMaker, chain_for
-from stage2_train.stream.order import Cursor, SourceOrder
+from stage2_train.stream.order import Cursor, Slot, SourceOrder
 from stage2_train.stream.targets import TeacherTargets, check_targets, source_folder
 from stage2_train.stream.texts import TextTable
 from stage2_train.student.inputs import loader_input, stacked
@@ -35,6 +34,8 @@ PLANES = 32
 class Made(NamedTuple):
     """A sample's view, before its targets are joined to it."""
 
+    planes: list[Plane]
+    """Of each store, of the sample's tar."""
     row: int
     """Its place in its tar."""
     key: str
@@ -113,39 +114,33 @@ class SourceStream:
             UserError: damaged data, a cached row that is not the sample's, or a tar without a
                 readable sample.
         """
-        slots = self.order.slots(draw.cursor, draw.numbers)
-        by_tar = sorted(range(len(slots)), key=slots.__getitem__)
-        tars = [
-            self._join(passes, shard, [slots[number].row for number in numbers])
-            for (passes, shard), numbers in groupby(by_tar, lambda number: slots[number][:2])
-        ]
-        samples, targets = zip(*tars)
-        back = np.argsort(by_tar)
-        every = list(chain.from_iterable(samples))
+        samples = self._samples(self.order.slots(draw.cursor, draw.numbers))
+        planes = zip(*(sample.planes for sample in samples))
+        rows = [sample.row for sample in samples]
+        cached = [PickedRows.of(list(zip(of_store, rows))) for of_store in planes]
+        keys, views = [sample.key for sample in samples], [sample.view for sample in samples]
+        check_targets(self.targets, cached, keys, views, self._maker)
         return MiniBatch(
             self.source,
             self.modality,
-            stacked(every[number].inputs for number in back),
-            torch.tensor([every[number].text for number in back]),
+            stacked(sample.inputs for sample in samples),
+            torch.tensor([sample.text for sample in samples]),
             {
-                target.name: torch.from_numpy(np.concatenate(columns)[back])
-                for target, columns in zip(self.targets, zip(*targets))
+                target.name: torch.from_numpy(rows.features)
+                for target, rows in zip(self.targets, cached)
             },
-            sum(sample.replaced for sample in every),
+            sum(sample.replaced for sample in samples),
         )
 
-    def _join(
-        self, passes: int, shard: int, rows: Sequence[int]
-    ) -> tuple[list[Made], list[np.ndarray]]:
-        """Some samples of a tar, and each store's float32 [rows, dim]; what failed there is NaN."""
-        number = passes % self._maker.sizes.count
-        planes = self._planes(shard, number)
-        found = self._read(shard, rows)
-        samples = [self._readable(shard, number, row, *each) for row, each in zip(rows, found)]
-        rows = [sample.row for sample in samples]
-        keys, views = [sample.key for sample in samples], [sample.view for sample in samples]
-        check_targets(self.targets, planes, rows, keys, views, self._maker)
-        return samples, [plane.target(rows) for plane in planes]
+    def _samples(self, slots: Sequence[Slot]) -> list[Made]:
+        """Those at some slots, read tar by tar."""
+        made = dict[Slot, Made]()
+        for (passes, shard), group in groupby(sorted(slots), lambda slot: slot[:2]):
+            of_tar, number = list(group), passes % self._maker.sizes.count
+            planes, rows = self._planes(shard, number), [slot.row for slot in of_tar]
+            for slot, (key, members) in zip(of_tar, self._read(shard, rows)):
+                made[slot] = self._readable(planes, slot, number, key, members)
+        return [made[slot] for slot in slots]
 
     def _read(self, shard: int, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
         return read_rows(self._folder, self._index.shards[shard], rows)
@@ -154,18 +149,19 @@ class SourceStream:
         return [target.store.read(shard, view) for target in self.targets]
 
     def _readable(
-        self, shard: int, number: int, row: int, key: str, members: Mapping[str, bytes]
+        self, planes: list[Plane], slot: Slot, number: int, key: str, members: Mapping[str, bytes]
     ) -> Made:
         """A sample's view, or that of the next readable one of its tar."""
         try:
-            return self._made(number, row, key, members)
+            return self._made(planes, slot.row, number, key, members)
         except UnreadableSample:
-            info = self._index.shards[shard]
+            info = self._index.shards[slot.shard]
         for step in range(1, info.count):
-            other = (row + step) % info.count
-            [(key, members)] = self._read(shard, [other])
+            other = (slot.row + step) % info.count
+            [(key, members)] = self._read(slot.shard, [other])
             try:
-                return self._made(number, other, key, members)._replace(replaced=True)
+                made = self._made(planes, other, number, key, members)
+                return made._replace(replaced=True)
             except UnreadableSample:
                 continue
         raise UserError(
@@ -173,10 +169,13 @@ class SourceStream:
             f"run: {prepare_command(self.source)}"
         )
 
-    def _made(self, number: int, row: int, key: str, members: Mapping[str, bytes]) -> Made:
+    def _made(
+        self, planes: list[Plane], row: int, number: int, key: str, members: Mapping[str, bytes]
+    ) -> Made:
         """Decode, and make view `number`; raises UnreadableSample."""
         view = self._maker(decode_member(members, self._maker.chain.member), key, number)
         return Made(
+            planes,
             row,
             key,
             view,

@@ -20,7 +20,7 @@ from pipeline.locations import path_or_url
 from pipeline.openclip import arch_file, local_dir, weights_here
 from pipeline.prompts import templates
 from pipeline.shards import ShardIndex
-from pipeline.store import FeatureStore, Plane, Provenance, store_path
+from pipeline.store import FeatureStore, PickedRows, Provenance, store_path
 from pipeline.store.drift import refuse_drifted
 from pipeline.store.layout import VERSION
 from pipeline.views import View, ViewMaker, chain_for
@@ -48,15 +48,14 @@ class TeacherTargets:
             UserError: that tar is not in the store, or damaged there.
         """
         plane = self.store.read(0, 0)
-        features = plane.target(range(len(plane.features)))
+        features = PickedRows.of([(plane, row) for row in range(len(plane.features))]).features
         lengths = np.linalg.norm(features, axis=1, keepdims=True)
         directions = features[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]  # not of NaN either
         return directions.sum(0) / max(1, len(directions))
 
     def check(
         self,
-        plane: Plane,
-        rows: Sequence[int],
+        cached: PickedRows,
         keys: Sequence[str],
         drawn: np.ndarray,
         contents: np.ndarray | None,
@@ -64,8 +63,7 @@ class TeacherTargets:
         """Raise unless the cached rows were made from exactly these views of these samples.
 
         Args:
-            plane: the cached rows of the samples' tar under the views' number.
-            rows: the samples' places in their tar.
+            cached: the rows of the samples' tars under the views' numbers.
             keys: the samples' keys.
             drawn: uint64 [rows], digests of what is drawn for the views in the chain that the
                 teacher saw.
@@ -75,22 +73,23 @@ class TeacherTargets:
         Raises:
             UserError: another key, other drawn parameters, or other content.
         """
-        other = plane.params_digest[rows] != drawn
+        params_digest, view_digest = cached.digests.T
+        other = params_digest != drawn
         if other.any():
             first = int(other.argmax())
-            theirs = int(self.store.key_hash(plane.shard)[rows[first]])
+            plane, row = cached.places[first]
             what = "the cached view was drawn with other parameters"
-            if theirs != key_digest(keys[first]):
+            if int(self.store.key_hash(plane.shard)[row]) != key_digest(keys[first]):
                 what = "the cached row belongs to another key"
             raise self._mismatch(keys[first], plane.view, what)
         if contents is None:
             return
-        cached = plane.view_digest[rows]
         # 0 marks a sample that stage 1 could not use under one of its K views: its row is NaN.
-        other = (cached != contents) & (cached != 0)
+        other = (view_digest != contents) & (view_digest != 0)
         if other.any():
+            first = int(other.argmax())
             what = "the cached view has other content (another decoder or library version?)"
-            raise self._mismatch(keys[int(other.argmax())], plane.view, what)
+            raise self._mismatch(keys[first], cached.places[first][0].view, what)
 
     def _mismatch(self, key: str, view: int, what: str) -> UserError:
         mend = repair_command(self.store.path.parent.name, self.store.index.dataset)
@@ -102,8 +101,7 @@ class TeacherTargets:
 
 def check_targets(
     targets: Sequence[TeacherTargets],
-    planes: Sequence[Plane],
-    rows: Sequence[int],
+    cached: Sequence[PickedRows],
     keys: Sequence[str],
     seen: Sequence[View],
     maker: ViewMaker,
@@ -117,13 +115,13 @@ def check_targets(
     """
     drawn = {maker.chain: np.array([view.params_digest for view in seen], np.uint64)}
     contents = np.array([view.content_digest for view in seen], np.uint64)
-    for target, plane in zip(targets, planes):
+    for target, rows in zip(targets, cached):
         chain = target.maker.chain
         if chain not in drawn:
-            digests = [target.maker.params_digest(key, plane.view) for key in keys]
-            drawn[chain] = np.array(digests, np.uint64)
+            views = [plane.view for plane, _ in rows.places]
+            drawn[chain] = np.array(list(map(target.maker.params_digest, keys, views)), np.uint64)
         same = chain == maker.chain and maker.sizes.check_content
-        target.check(plane, rows, keys, drawn[chain], contents if same else None)
+        target.check(rows, keys, drawn[chain], contents if same else None)
 
 
 def open_targets(params: Params, name: str, index: ShardIndex) -> TeacherTargets:

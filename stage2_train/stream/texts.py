@@ -40,14 +40,15 @@ class TextTable:
         Raises:
             UserError: a label that is none of the source's classes.
         """
+        if not text.labels:
+            return tuple(self.caption_rows[caption] for caption in text.captions)
         first, count = self.first_class[source], self.class_counts[source]
-        if max(text.labels, default=-1) >= count:
+        if max(text.labels) >= count:
             raise UserError(
                 f"source '{source}': expected a class for every label, found {count} classes in "
                 f"{INDEX} and the label {max(text.labels)}; run: {prepare_command(source)}"
             )
-        labels = tuple(first + label for label in text.labels)
-        return labels or tuple(self.caption_rows[caption] for caption in text.captions)
+        return tuple(first + label for label in text.labels)
 
     def draw(self, source: str, text: SampleText, seed: int, key: str, view: int) -> int:
         """One of a sample's rows, drawn for its view where there are several.

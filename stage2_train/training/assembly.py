@@ -26,6 +26,7 @@ from stage2_train.stream.texts import TextTable, build_text_table
 from stage2_train.student import Student
 from stage2_train.student.adapted_block import adapted
 from stage2_train.student.projectors import FeatureProjectors
+from stage2_train.training.objectives import OBJECTIVES
 from stage2_train.training.step import Objective, StepObjective
 
 _FREE = (
@@ -133,6 +134,7 @@ def recipe(params: Params, assembly: Assembly) -> dict[str, Any]:
             "student": asdict(params.student),
             "train": train,
             "stream": STREAM,
+            "objectives": OBJECTIVES,
             **assembly.settings,
         },
         clip=assembly.student.openclip.identity,

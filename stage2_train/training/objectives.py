@@ -18,6 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+OBJECTIVES = 2
+"""Of the formulas' definition; part of a training's identity."""
+
 _ABSENT = -1e9
 """Logit of a masked key: its probability is 0, and its loss 0 * -1e9, where infinity gives NaN."""
 

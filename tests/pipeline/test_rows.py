@@ -1,7 +1,9 @@
 """Samples sought in a tar: the same as read in turn, and each of them proved."""
 
+from functools import lru_cache
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,8 +22,8 @@ SAMPLES = [
 
 
 @pytest.fixture(autouse=True)
-def _no_table_is_known() -> None:
-    rows_module._table.cache_clear()
+def _no_tar_is_open() -> None:
+    rows_module._opened.cache_clear()
 
 
 @pytest.fixture
@@ -64,6 +66,36 @@ def test_a_tar_that_is_cut_is_noticed(folder: Path, shard: ShardInfo) -> None:
     path.unlink()
     with pytest.raises(UserError, match=f"000000.tar: missing shard.*{MEND}"):
         read_rows(folder, shard, [0])
+
+
+def test_a_tar_that_was_mended_is_read_anew(folder: Path, shard: ShardInfo) -> None:
+    """Another file in the place of one that is open."""
+    path = folder / shard.name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4000])
+    with pytest.raises(UserError, match="expected"):
+        read_rows(folder, shard, [0])
+    (folder / "mended").write_bytes(whole)
+    (folder / "mended").rename(path)
+    assert read_rows(folder, shard, [0]) == SAMPLES[:1]
+
+
+def test_a_tar_that_is_cut_while_it_is_open_is_noticed(folder: Path, shard: ShardInfo) -> None:
+    path = folder / shard.name
+    assert read_rows(folder, shard, [0]) == SAMPLES[:1]
+    with path.open("r+b") as file:
+        file.truncate(4000)
+    with pytest.raises(UserError, match=rf"expected {shard.bytes} bytes, found 4000; {MEND}"):
+        read_rows(folder, shard, [5])
+
+
+def test_no_more_tars_than_a_process_may_open_stay_open(folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr(rows_module, "_opened", lru_cache(maxsize=2)(rows_module._Tar))
+    before = psutil.Process().num_fds()
+    for number in range(6):
+        shard = write_shard(folder / f"{number:06}.tar", SAMPLES)
+        read_rows(folder, shard, [number])
+    assert psutil.Process().num_fds() <= before + 2
 
 
 @pytest.mark.parametrize("spoil", [lambda data: data[:-8], lambda data: data[::-1], None])

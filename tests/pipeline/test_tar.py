@@ -148,3 +148,11 @@ def test_proved_parts_hold_what_the_whole_tar_holds(names: list[str], form: int)
 def test_a_proved_part_that_claims_more_than_it_has_is_refused() -> None:
     with pytest.raises(TarError, match="before the tar's end"):
         proved_files(raw(b"0", b"abc", size=9999))
+
+
+def test_a_proved_part_with_a_negative_length_is_refused() -> None:
+    """What goes back by as much as it claims would be read for ever."""
+    header = bytearray(raw(b"0", b"abc"))
+    header[124:136] = b"-0000002000\0"
+    with pytest.raises(TarError):
+        proved_files(bytes(header))

@@ -105,7 +105,7 @@ def test_64_ranks_together_read_what_the_split_holds(
     monkeypatch.setattr(rows_module, "read_small", lambda *a: _counted(read, "table", small(*a)))
     order, split = SourceOrder(0, "a", [samples] * 24), split_over_ranks({"a": 512}, 64)["a"]
     for rank in range(64):
-        rows_module._table.cache_clear()  # each rank is a process of its own
+        rows_module._opened.cache_clear()  # each rank is a process of its own
         for step in range(24 * samples // 512):
             cursor = order.after(Cursor(), 512 * step)
             for slot in order.slots(cursor, split.numbers(rank)):

@@ -23,22 +23,21 @@ class Target:
     maker: ViewMaker
     asked: list[tuple[object, ...]] = field(default_factory=list)
 
-    def check(self, plane: object, rows: object, keys: object, *digests: np.ndarray) -> None:
-        self.asked.append(
-            (rows, keys, *(each if each is None else each.tolist() for each in digests))
-        )
+    def check(self, cached: object, keys: object, *digests: np.ndarray) -> None:
+        self.asked.append((keys, *(each if each is None else each.tolist() for each in digests)))
 
 
 def checked(maker: ViewMaker = OWN) -> list[Target]:
     targets = [Target(OWN), Target(PAIRED), Target(PAIRED)]
-    check_targets(targets, [SimpleNamespace(view=1)] * 3, [5], ["a"], [SEEN], maker)
+    cached = SimpleNamespace(places=[(SimpleNamespace(view=1), 5)])
+    check_targets(targets, [cached] * 3, ["a"], [SEEN], maker)
     return targets
 
 
 def test_each_teacher_is_checked_against_its_own_chain() -> None:
     own, paired, other = checked()
-    assert own.asked == [([5], ["a"], [SEEN.params_digest], [SEEN.content_digest])]
-    assert paired.asked == other.asked == [([5], ["a"], [PAIRED.params_digest("a", 1)], None)]
+    assert own.asked == [(["a"], [SEEN.params_digest], [SEEN.content_digest])]
+    assert paired.asked == other.asked == [(["a"], [PAIRED.params_digest("a", 1)], None)]
 
 
 def test_the_students_own_view_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +50,7 @@ def test_the_students_own_view_is_not_drawn_again(monkeypatch: pytest.MonkeyPatc
 
 def test_content_is_checked_only_where_the_recipe_asks_for_it() -> None:
     unchecked = ViewMaker(OWN.chain, 3, ViewsConfig(check_content=False))
-    assert checked(unchecked)[0].asked == [([5], ["a"], [SEEN.params_digest], None)]
+    assert checked(unchecked)[0].asked == [(["a"], [SEEN.params_digest], None)]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pipeline.samples import SampleText
 from pipeline.shards import read_index, write_index
 from stage2_train.stream.targets import TeacherTargets
 from stage2_train.student import portable
+from stage2_train.training import assembly
 from stage2_train.training import trainer as trainer_module
 from stage2_train.training.schedule import learning_rate
 from stage2_train.training.step import StepObjective
@@ -79,6 +80,15 @@ def test_another_recipe_starts_anew_beside_the_old_checkpoints(world: Path) -> N
     assert not run(params_of(world), 1, trainings.terminated)[0]
     assert Trainer(params_of(world, peak_lr=1e-3)).checkpoints.latest() is None
     assert Trainer(params_of(world, loader_workers=1)).checkpoints.latest() is not None
+
+
+@pytest.mark.parametrize("version", ["OBJECTIVES", "STREAM"])
+def test_other_formulas_or_another_order_are_another_recipe(
+    world: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    before = Trainer(params_of(world)).checkpoints.folder
+    monkeypatch.setattr(assembly, version, 0)
+    assert Trainer(params_of(world)).checkpoints.folder != before
 
 
 def test_another_recipe_says_so_and_leaves_the_first_ones_log_and_checkpoints(
