@@ -72,7 +72,6 @@ NEAREST = {
 """Command -> what runs in its place, and why."""
 ELSEWHERE = {
     "dvc repro": ("test_dag.py", '"repro", "-q"'),
-    "dvc repro --force": ("test_dag.py", '"repro", "-q"'),
     "dvc metrics diff": ("test_dag.py", '"dvc", "metrics", "diff"'),
     "dvc commit --force train": ("test_dag.py", '"dvc", "commit", "--force", "train"'),
     "dvc plots show": ("test_dag.py", '"dvc", "plots", "show"'),
@@ -82,6 +81,7 @@ ELSEWHERE = {
     "torchrun --nproc-per-node 4 -m stage2_train": (
         "stage2_train/test_training_command.py", '"--nproc-per-node", "2", "-m", "stage2_train"',
     ),
+    "python -m eval.ablate --table 3 --workers 2": ("demo/ablation/test_run.py", '"--table", "2"'),
     "python -m stage1_extract --teacher clip --scheduler tcp://FIRST:8786": (
         "stage1_extract/test_workers.py", '"--scheduler", client.scheduler.address',
     ),
