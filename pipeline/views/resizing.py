@@ -42,6 +42,6 @@ def centre_crop(pixels: np.ndarray, size: int) -> np.ndarray:
 
 
 def _resized(pixels: np.ndarray, height: int, width: int, kind: Filter) -> np.ndarray:
-    images = torch.from_numpy(np.require(pixels, requirements="CW")).permute(0, 3, 1, 2)
+    images = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).permute(0, 3, 1, 2)
     images = images if _AVX else images.contiguous()
     return interpolate(images, (height, width), mode=kind, antialias=True).numpy()
