@@ -24,13 +24,18 @@ from pipeline.shards import ShardIndex, read_index
 from pipeline.store import PickedRows, Plane
 from pipeline.views import View, ViewMaker, chain_for
 from stage2_train.stream.input_rows import InputRows
-from stage2_train.stream.order import Cursor, Slot, SourceOrder
+from stage2_train.stream.order import MOST_RUNS, Cursor, Slot, SourceOrder
 from stage2_train.stream.targets import TeacherTargets, check_targets, source_folder
 from stage2_train.stream.texts import TextTable
 from stage2_train.student.inputs import loader_input
 
-PLANES = 32
-"""Of each teacher's store, kept in memory by a process: a few more than one task reads."""
+PLANES = MOST_RUNS * 3 // 2
+"""Of each teacher's store, kept in memory by a process: those of all runs, which take turns, and
+some that a run has left. With fewer than the runs each would be read anew for every row."""
+PLANE_BYTES = 1 << 29
+"""Of a source's planes; fewer are kept where they take more."""
+DRAW_PLANES = 32
+"""Kept in any case: a few more than one draw reads."""
 
 
 class Made(NamedTuple):
@@ -107,7 +112,7 @@ class SourceStream:
         self.order = SourceOrder(params.train.seed, source, counts)
         self._maker = ViewMaker(chain_for(self.modality, self.modality), params.seed, params.views)
         self._student = params.student
-        self._planes = lru_cache(maxsize=PLANES)(self._read_planes)
+        self._planes = lru_cache(maxsize=_planes_kept(targets))(self._read_planes)
 
     def __call__(self, draw: Draw) -> MiniBatch:
         """These samples, decoded, augmented and joined.
@@ -180,6 +185,12 @@ class SourceStream:
         text = self.texts.draw(self.source, decode_text(members), self._maker.seed, key, number)
         digests = view.params_digest, view.content_digest
         return Made(planes, row, key, digests, text, replaced=False), view
+
+
+def _planes_kept(targets: Sequence[TeacherTargets]) -> int:
+    """Tars of which a process keeps one view's planes of all these stores."""
+    size = sum(target.store.layout.plane_bytes for target in targets)
+    return max(DRAW_PLANES, min(PLANES, PLANE_BYTES // max(1, size)))
 
 
 class Streams:
