@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,4 +113,4 @@ def _views(wanted: Wanted, key: str, members: Mapping[str, bytes]) -> list[View]
         views = wanted.maker.views(decoded, key, wanted.numbers)
     except UnreadableSample:
         return None
-    return [view._replace(array=wanted.handed_on(view.array)) for view in views]
+    return [replace(view, array=wanted.handed_on(view.array)) for view in views]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -151,7 +151,8 @@ def chains_of(source_modality: str) -> dict[str, Chain]:
     return {model: chain for (source, model), chain in _CHAINS.items() if source == source_modality}
 
 
-class View(NamedTuple):
+@dataclass(frozen=True)
+class View:
     """A finished view and the proof of what it is."""
 
     array: Any

@@ -1,6 +1,5 @@
 """64-bit digests: of what was drawn for a view, of the view itself, and of a sample's key."""
 
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -31,14 +30,9 @@ def content_digest(view: Any) -> int:
     if not isinstance(view, np.ndarray):
         parts = [np.asarray(getattr(view, name)) for name in view.__dataclass_fields__]
     for array in parts:
-        state.update(_head(array.dtype, array.shape))
+        state.update(f"{array.dtype.str}{array.shape}".encode())
         state.update(np.ascontiguousarray(array).data)
     return state.intdigest()
-
-
-@lru_cache
-def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    return f"{dtype.str}{shape}".encode()
 
 
 def key_digest(key: str) -> int:
