@@ -25,7 +25,8 @@ _PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 _USTAR, _PATH, _SIZE, _SPARSE = b"ustar\0", b"path", b"size", b"GNU.sparse."
 _CHECKSUM = slice(148, 156)
 _PLAIN = re.compile(
-    rb"(?=([\1-\x7f]*)\0).{99}\0.{24}([0-7]{11})[\0 ].{20}0.{100}ustar\0.{82}\0.{166}", re.DOTALL
+    rb"(?=([\1-\x7f]{0,99})\0).{99}\0.{24}([0-7]{11})[\0 ].{20}0.{100}ustar\0.{82}\0.{166}",
+    re.DOTALL,
 )
 """Header of a plain file whose name is of fewer than 100 ASCII characters: the name, and the size.
 """

@@ -1,10 +1,11 @@
 """What the student takes of a draw's samples, put together while each is at hand."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
+
+Inputs = tuple[np.ndarray, ...]
+"""What the student takes of one sample."""
 
 
 class InputRows:
@@ -19,7 +20,7 @@ class InputRows:
         self._count = count
         self._parts: list[np.ndarray] = []
 
-    def put(self, row: int, inputs: Sequence[np.ndarray], key: str) -> None:
+    def put(self, row: int, inputs: Inputs, key: str) -> None:
         """Those of one sample, at its place in the batch.
 
         Raises:

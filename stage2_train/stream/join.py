@@ -22,8 +22,8 @@ from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index
 from pipeline.store import PickedRows, Plane
-from pipeline.views import View, ViewMaker, chain_for
-from stage2_train.stream.input_rows import InputRows
+from pipeline.views import ViewMaker, chain_for
+from stage2_train.stream.input_rows import InputRows, Inputs
 from stage2_train.stream.order import MOST_RUNS, Cursor, Slot, SourceOrder
 from stage2_train.stream.targets import TeacherTargets, check_targets, source_folder
 from stage2_train.stream.texts import TextTable
@@ -146,8 +146,8 @@ class SourceStream:
             of_tar, number = list(group), passes % self._maker.sizes.count
             planes, rows = self._planes(shard, number), [slot.row for slot, _ in of_tar]
             for (slot, place), (key, members) in zip(of_tar, self._read(shard, rows)):
-                made[place], view = self._readable(planes, slot, number, key, members)
-                inputs.put(place, loader_input(self.modality, view.array, self._student), key)
+                made[place], taken = self._readable(planes, slot, number, key, members)
+                inputs.put(place, taken, key)
         return [made[place] for place in range(len(slots))]
 
     def _read(self, shard: int, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
@@ -158,8 +158,8 @@ class SourceStream:
 
     def _readable(
         self, planes: list[Plane], slot: Slot, number: int, key: str, members: Mapping[str, bytes]
-    ) -> tuple[Made, View]:
-        """A sample's view, or that of the next readable one of its tar."""
+    ) -> tuple[Made, Inputs]:
+        """What is made of a sample, or of the next readable one of its tar."""
         try:
             return self._made(planes, slot.row, number, key, members)
         except UnreadableSample:
@@ -168,8 +168,8 @@ class SourceStream:
             other = (slot.row + step) % info.count
             [(key, members)] = self._read(slot.shard, [other])
             try:
-                made, view = self._made(planes, other, number, key, members)
-                return made._replace(replaced=True), view
+                made, taken = self._made(planes, other, number, key, members)
+                return made._replace(replaced=True), taken
             except UnreadableSample:
                 continue
         raise UserError(
@@ -179,12 +179,13 @@ class SourceStream:
 
     def _made(
         self, planes: list[Plane], row: int, number: int, key: str, members: Mapping[str, bytes]
-    ) -> tuple[Made, View]:
+    ) -> tuple[Made, Inputs]:
         """Decode, and make view `number`; raises UnreadableSample."""
         view = self._maker(decode_member(members, self._maker.chain.member), key, number)
         text = self.texts.draw(self.source, decode_text(members), self._maker.seed, key, number)
         digests = view.params_digest, view.content_digest
-        return Made(planes, row, key, digests, text, replaced=False), view
+        taken = loader_input(self.modality, view.array, self._student)
+        return Made(planes, row, key, digests, text, replaced=False), taken
 
 
 def _planes_kept(targets: Sequence[TeacherTargets]) -> int:
