@@ -7,7 +7,7 @@ whole tar. Behind a URL the samples that are asked for together are fetched toge
 
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -24,6 +24,8 @@ from pipeline.tar import TarError, proved_files
 
 OPEN = 256
 """Tars that a process keeps open, each with its `ROWS` file in memory: 24 bytes a sample."""
+LONGEST = 0x7FFFF000
+"""Bytes of a sample: as many as Linux reads at once. Room for them is made before they are read."""
 
 
 def read_rows(
@@ -50,28 +52,27 @@ class _Tar:
     def __init__(self, folder: Path, shard: ShardInfo) -> None:
         self._path, self._size = folder / shard.name, shard.bytes
         self._table = _table(self._path, shard)
-        if not is_remote(self._path):
+        self._is_remote = is_remote(self._path)
+        if not self._is_remote:
             self._file = regular_descriptor(self._path)
             weakref.finalize(self, os.close, self._file)
+            self._check_size()
 
     def samples(self, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
         """(key, members) of some samples, each proved."""
         spans = self._table.take(rows, axis=0).tolist()
-        contents = self._fetched(spans) if is_remote(self._path) else self._read(spans)
-        return [
-            _sample(self._proved(row, content, hash_))
-            for row, content, (_, _, hash_) in zip(rows, contents, spans)
-        ]
+        # One at a time: each is taken apart while it is in the processor's cache
+        contents = self._fetched(spans) if self._is_remote else map(self._read, spans)
+        samples = []
+        for row, content, (_, _, expected) in zip(rows, contents, spans):
+            if xxhash.xxh3_64_intdigest(content) != expected:
+                raise self._changed(row, content, expected)
+            samples.append(_sample(content))
+        return samples
 
-    def _read(self, spans: Sequence[tuple[int, int, int]]) -> Iterator[bytes]:
-        """One at a time: each is taken apart while it is in the processor's cache."""
-        found = os.fstat(self._file).st_size
-        if found != self._size:
-            raise UserError(
-                f"{self._path}: expected {self._size} bytes, found {found}; {self._mend}"
-            )
-        for start, end, _ in spans:
-            yield os.pread(self._file, end - start, start)
+    def _read(self, span: tuple[int, int, int]) -> bytes:
+        start, end, _ = span
+        return os.pread(self._file, end - start, start)
 
     def _fetched(self, spans: Sequence[tuple[int, int, int]]) -> list[bytes]:
         url = cast(UPath, self._path)
@@ -79,18 +80,20 @@ class _Tar:
         found = url.fs.cat_ranges([url.path] * len(spans), starts, ends, on_error="raise")
         return cast(list[bytes], found)
 
-    def _proved(self, row: int, content: bytes, expected: int) -> bytes:
-        found = xxhash.xxh3_64_intdigest(content)
-        if found != expected:
-            raise UserError(
-                f"{self._path}: expected xxh3 {expected:016x} of sample {row}, found {found:016x}; "
-                f"{self._mend}"
-            )
-        return content
+    def _check_size(self) -> None:
+        found = os.fstat(self._file).st_size
+        if found != self._size:
+            mend = remake_command(self._path.parent)
+            raise UserError(f"{self._path}: expected {self._size} bytes, found {found}; {mend}")
 
-    @property
-    def _mend(self) -> str:
-        return remake_command(self._path.parent)
+    def _changed(self, row: int, content: bytes, expected: int) -> UserError:
+        if not self._is_remote:
+            self._check_size()
+        found = xxhash.xxh3_64_intdigest(content)
+        return UserError(
+            f"{self._path}: expected xxh3 {expected:016x} of sample {row}, found {found:016x}; "
+            f"{remake_command(self._path.parent)}"
+        )
 
 
 _opened = lru_cache(maxsize=OPEN)(_Tar)
@@ -109,14 +112,22 @@ def _table(path: Path, shard: ShardInfo) -> np.ndarray:
         expected = shard.rows_xxh3 or "in its index"
         raise UserError(f"{file}: expected xxh3 {expected}, found {found}; {mend}")
     ends, hashes = np.frombuffer(data, dtype="<u8").reshape(-1, 2).T
-    return np.stack([np.append(np.uint64(0), ends[:-1]), ends, hashes], axis=1)
+    starts = np.append(np.uint64(0), ends[:-1])
+    if not (starts < ends).all() or ends[-1] > shard.bytes or (ends - starts).max() > LONGEST:
+        raise UserError(
+            f"{file}: expected samples one after the other in {shard.bytes:,} bytes, each of at "
+            f"most {LONGEST:,}; {mend}"
+        )
+    return np.stack([starts, ends, hashes], axis=1)
 
 
 def _sample(content: bytes) -> tuple[str, dict[str, bytes]]:
-    keys, members = set[str](), dict[str, bytes]()
+    keys: set[str] = set()
+    members: dict[str, bytes] = {}
     for name, data in proved_files(content):
         key, member = split_name(name)
         keys.add(key)
         members[member] = data
-    (key,) = keys
+    if len(keys) != 1:
+        raise TarError(f"files of {len(keys)} samples in the place of one")
     return key, members

@@ -255,7 +255,10 @@ def entries(tar: BinaryIO, size: int) -> Iterator[tuple[str, str, bytes]]:
 
 def split_name(name: str) -> tuple[str, str]:
     """(key, member) of a file in a tar: the first dot of its own name ends the key."""
-    folder, slash, name = name.rpartition("/")
+    stem, _, member = name.partition(".")
+    if "/" not in member:
+        return stem, member
+    folder, slash, name = name.rpartition("/")  # the dot was a folder's
     stem, _, member = name.partition(".")
     return f"{folder}{slash}{stem}", member
 

@@ -8,8 +8,8 @@ Format: POSIX.1-2017, pax, and the GNU tar manual, "Basic Tar Format".
 """
 
 import io
+import re
 from collections.abc import Callable, Iterator
-from struct import Struct
 from typing import BinaryIO, TypeVar
 from zlib import adler32
 
@@ -24,8 +24,12 @@ _FILE, _OLD_FILE, _CONTIGUOUS, _FOLDER = b"0", b"\0", b"7", b"5"
 _PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 _USTAR, _PATH, _SIZE, _SPARSE = b"ustar\0", b"path", b"size", b"GNU.sparse."
 _CHECKSUM = slice(148, 156)
-_HEADER = Struct("100s24x12s20xc100x6s82xc166x")
-"""Name, size, kind, magic, and the first byte of the name's prefix."""
+_PLAIN = re.compile(
+    rb"(?=([\1-\x7f]{0,99})\0).{99}\0.{24}([0-7]{11})[\0 ].{20}0.{100}ustar\0.{82}\0.{166}",
+    re.DOTALL,
+)
+"""Header of a plain file whose name is of fewer than 100 ASCII characters: the name, and the size.
+"""
 Taken = TypeVar("Taken")
 
 
@@ -87,16 +91,17 @@ def proved_files(content: bytes) -> list[tuple[str, bytes]]:
     Raises:
         TarError: as `plain_files`.
     """
-    found, start = list[tuple[str, bytes]](), BLOCK
-    last = min(len(content), LARGEST_FILE)
-    while start <= len(content):
-        name, size, kind, magic, prefix = _HEADER.unpack_from(content, start - BLOCK)
-        end = start + _number(size)
-        if kind != _FILE or magic != _USTAR or prefix != b"\0" or not start <= end <= last:
-            return list(plain_files(io.BytesIO(content), len(content)))
-        found.append((_decoded(name.partition(b"\0")[0]), content[start:end]))
-        start = end + -end % BLOCK + BLOCK
-    return found
+    found: list[tuple[str, bytes]] = []  # list[...]() would take as long as a header
+    at, last = 0, min(len(content), LARGEST_FILE)
+    while header := _PLAIN.match(content, at):
+        name, size = header.groups()
+        start = at + BLOCK
+        end = start + int(size, 8)
+        if end > last:
+            break
+        found.append((name.decode(), content[start:end]))
+        at = end + -end % BLOCK
+    return found if at >= len(content) else list(plain_files(io.BytesIO(content), len(content)))
 
 
 def is_header(block: bytes) -> bool:

@@ -103,6 +103,15 @@ class Layout:
         return -(-views // self.views)
 
     @property
+    def plane_bytes(self) -> int:
+        """Bytes of one tar's rows under one view, as `FeatureStore.read` gives them."""
+        return sum(
+            math.prod(self.chunk(name)) * np.dtype(dtype).itemsize
+            for name, dtype in self.dtypes.items()
+            if name != KEY_HASH
+        )
+
+    @property
     def shard_bytes(self) -> int:
         """Bytes of one tar's files under one block, the index of their chunks included."""
         total = 0

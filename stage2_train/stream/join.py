@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,26 +22,32 @@ from pipeline.rows import read_rows
 from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index
 from pipeline.store import PickedRows, Plane
-from pipeline.views import View, ViewMaker, chain_for
-from stage2_train.stream.order import Cursor, Slot, SourceOrder
+from pipeline.views import ViewMaker, chain_for
+from stage2_train.stream.input_rows import InputRows, Inputs
+from stage2_train.stream.order import MOST_RUNS, Cursor, Slot, SourceOrder
 from stage2_train.stream.targets import TeacherTargets, check_targets, source_folder
 from stage2_train.stream.texts import TextTable
-from stage2_train.student.inputs import loader_input, stacked
+from stage2_train.student.inputs import loader_input
 
-PLANES = 32
-"""Of each teacher's store, kept in memory by a process: a few more than one task reads."""
+PLANES = MOST_RUNS * 3 // 2
+"""Of each teacher's store, kept in memory by a process: those of all runs, which take turns, and
+some that a run has left. With fewer than the runs each would be read anew for every row."""
+PLANE_BYTES = 1 << 29
+"""Of a source's planes; fewer are kept where they take more."""
+DRAW_PLANES = 32
+"""Kept in any case: a few more than one draw reads."""
 
 
 class Made(NamedTuple):
-    """A sample's view, before its targets are joined to it."""
+    """What is known of a sample whose view has been made, to join its targets to it."""
 
     planes: list[Plane]
     """Of each store, of the sample's tar."""
     row: int
     """Its place in its tar."""
     key: str
-    view: View
-    inputs: tuple[Tensor, ...]
+    digests: tuple[int, int]
+    """Of what was drawn for its view, and of that view."""
     text: int
     """Row of its label text in the TextTable."""
     replaced: bool
@@ -105,7 +112,7 @@ class SourceStream:
         self.order = SourceOrder(params.train.seed, source, counts)
         self._maker = ViewMaker(chain_for(self.modality, self.modality), params.seed, params.views)
         self._student = params.student
-        self._planes = lru_cache(maxsize=PLANES)(self._read_planes)
+        self._planes = lru_cache(maxsize=_planes_kept(targets))(self._read_planes)
 
     def __call__(self, draw: Draw) -> MiniBatch:
         """These samples, decoded, augmented and joined.
@@ -114,33 +121,34 @@ class SourceStream:
             UserError: damaged data, a cached row that is not the sample's, or a tar without a
                 readable sample.
         """
-        samples = self._samples(self.order.slots(draw.cursor, draw.numbers))
-        planes = zip(*(sample.planes for sample in samples))
-        rows = [sample.row for sample in samples]
-        cached = [PickedRows.of(list(zip(of_store, rows))) for of_store in planes]
-        keys, views = [sample.key for sample in samples], [sample.view for sample in samples]
-        check_targets(self.targets, cached, keys, views, self._maker)
+        inputs = InputRows(len(draw.numbers))
+        samples = self._samples(self.order.slots(draw.cursor, draw.numbers), inputs)
+        planes, rows, keys, digests, texts, replaced = zip(*samples)
+        cached = [PickedRows.of(list(zip(of_store, rows))) for of_store in zip(*planes)]
+        check_targets(self.targets, cached, keys, np.array(digests, np.uint64), self._maker)
         return MiniBatch(
             self.source,
             self.modality,
-            stacked(sample.inputs for sample in samples),
-            torch.tensor([sample.text for sample in samples]),
+            inputs.tensors(),
+            torch.tensor(texts),
             {
                 target.name: torch.from_numpy(rows.features)
                 for target, rows in zip(self.targets, cached)
             },
-            sum(sample.replaced for sample in samples),
+            sum(replaced),
         )
 
-    def _samples(self, slots: Sequence[Slot]) -> list[Made]:
-        """Those at some slots, read tar by tar."""
-        made = dict[Slot, Made]()
-        for (passes, shard), group in groupby(sorted(slots), lambda slot: slot[:2]):
+    def _samples(self, slots: Sequence[Slot], inputs: InputRows) -> list[Made]:
+        """Those at some slots, read tar by tar; what the student takes of them goes to `inputs`."""
+        made: dict[int, Made] = {}
+        by_tar = sorted(zip(slots, range(len(slots))))
+        for (passes, shard), group in groupby(by_tar, lambda one: one[0][:2]):
             of_tar, number = list(group), passes % self._maker.sizes.count
-            planes, rows = self._planes(shard, number), [slot.row for slot in of_tar]
-            for slot, (key, members) in zip(of_tar, self._read(shard, rows)):
-                made[slot] = self._readable(planes, slot, number, key, members)
-        return [made[slot] for slot in slots]
+            planes, rows = self._planes(shard, number), [slot.row for slot, _ in of_tar]
+            for (slot, place), (key, members) in zip(of_tar, self._read(shard, rows)):
+                made[place], taken = self._readable(planes, slot, number, key, members)
+                inputs.put(place, taken, key)
+        return [made[place] for place in range(len(slots))]
 
     def _read(self, shard: int, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
         return read_rows(self._folder, self._index.shards[shard], rows)
@@ -150,8 +158,8 @@ class SourceStream:
 
     def _readable(
         self, planes: list[Plane], slot: Slot, number: int, key: str, members: Mapping[str, bytes]
-    ) -> Made:
-        """A sample's view, or that of the next readable one of its tar."""
+    ) -> tuple[Made, Inputs]:
+        """What is made of a sample, or of the next readable one of its tar."""
         try:
             return self._made(planes, slot.row, number, key, members)
         except UnreadableSample:
@@ -160,8 +168,8 @@ class SourceStream:
             other = (slot.row + step) % info.count
             [(key, members)] = self._read(slot.shard, [other])
             try:
-                made = self._made(planes, other, number, key, members)
-                return made._replace(replaced=True)
+                made, taken = self._made(planes, other, number, key, members)
+                return made._replace(replaced=True), taken
             except UnreadableSample:
                 continue
         raise UserError(
@@ -171,18 +179,19 @@ class SourceStream:
 
     def _made(
         self, planes: list[Plane], row: int, number: int, key: str, members: Mapping[str, bytes]
-    ) -> Made:
+    ) -> tuple[Made, Inputs]:
         """Decode, and make view `number`; raises UnreadableSample."""
         view = self._maker(decode_member(members, self._maker.chain.member), key, number)
-        return Made(
-            planes,
-            row,
-            key,
-            view,
-            loader_input(self.modality, view.array, self._student),
-            self.texts.draw(self.source, decode_text(members), self._maker.seed, key, number),
-            replaced=False,
-        )
+        text = self.texts.draw(self.source, decode_text(members), self._maker.seed, key, number)
+        digests = view.params_digest, view.content_digest
+        taken = loader_input(self.modality, view.array, self._student)
+        return Made(planes, row, key, digests, text, replaced=False), taken
+
+
+def _planes_kept(targets: Sequence[TeacherTargets]) -> int:
+    """Tars of which a process keeps one view's planes of all these stores."""
+    size = sum(target.store.layout.plane_bytes for target in targets)
+    return max(DRAW_PLANES, min(PLANES, PLANE_BYTES // max(1, size)))
 
 
 class Streams:

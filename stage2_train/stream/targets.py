@@ -23,7 +23,7 @@ from pipeline.shards import ShardIndex
 from pipeline.store import FeatureStore, PickedRows, Provenance, store_path
 from pipeline.store.drift import refuse_drifted
 from pipeline.store.layout import VERSION
-from pipeline.views import View, ViewMaker, chain_for
+from pipeline.views import ViewMaker, chain_for
 from pipeline.views.digest import key_digest
 from pipeline.weights import file_sha256
 
@@ -103,18 +103,23 @@ def check_targets(
     targets: Sequence[TeacherTargets],
     cached: Sequence[PickedRows],
     keys: Sequence[str],
-    seen: Sequence[View],
+    seen: np.ndarray,
     maker: ViewMaker,
 ) -> None:
     """Raise unless every target's cached rows belong to the samples' views that `maker` made.
 
-    A view knows what was drawn for it; for each other chain it is drawn once.
+    Args:
+        targets: of the source.
+        cached: of each target, the rows of the samples' tars under the views' numbers.
+        keys: the samples' keys.
+        seen: uint64 [rows, 2], the views' digests, as of `Plane`. For each other chain than
+            `maker`'s what is drawn is drawn here, once.
+        maker: of the views.
 
     Raises:
         UserError: see `TeacherTargets.check`.
     """
-    drawn = {maker.chain: np.array([view.params_digest for view in seen], np.uint64)}
-    contents = np.array([view.content_digest for view in seen], np.uint64)
+    drawn, contents = {maker.chain: seen[:, 0]}, seen[:, 1]
     for target, rows in zip(targets, cached):
         chain = target.maker.chain
         if chain not in drawn:

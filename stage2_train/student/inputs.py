@@ -40,10 +40,12 @@ def raw_input(modality: str, view: Any, config: StudentConfig) -> tuple[Tensor, 
     return student_input(modality, view, config)
 
 
-def loader_input(modality: str, view: Any, config: StudentConfig) -> tuple[Tensor, ...]:
-    """`raw_input` on a machine that trains on a GPU, `student_input` on any other."""
+def loader_input(modality: str, view: Any, config: StudentConfig) -> tuple[np.ndarray, ...]:
+    """As arrays, `raw_input` on a machine that trains on a GPU, `student_input` on any other."""
+    if modality not in ("points", "audio"):
+        return (view,)
     make = raw_input if default_device() == "cuda" else student_input
-    return make(modality, view, config)
+    return tuple(part.numpy() for part in make(modality, view, config))
 
 
 def encodable(modality: str, view: Any, config: StudentConfig) -> Tensor:

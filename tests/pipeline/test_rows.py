@@ -1,10 +1,14 @@
 """Samples sought in a tar: the same as read in turn, and each of them proved."""
 
+import os
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +16,7 @@ from pipeline import rows as rows_module
 from pipeline.errors import UserError
 from pipeline.rows import read_rows
 from pipeline.shards import ROWS, ShardInfo, read_shard, write_shard
+from pipeline.tar import BLOCK
 
 MEND = "run: python -m pipeline.prepare --source objects$"
 SAMPLES = [
@@ -105,3 +110,27 @@ def test_a_table_that_is_not_its_indexs_is_refused(folder: Path, shard: ShardInf
     found = "expected xxh3" if spoil else "not found"
     with pytest.raises(UserError, match=rf"000000.tar.idx: {found}.*{MEND}"):
         read_rows(folder, shard, [0])
+
+
+@pytest.mark.parametrize("end", [0, 1 << 14, 1 << 35, 1 << 40])
+def test_a_table_of_impossible_lengths_is_refused(folder: Path, end: int) -> None:
+    """A sparse tar and an index that vouches for all of it: nothing of that size is read."""
+    (folder / "a.tar").touch()
+    os.truncate(folder / "a.tar", 1 << 36)
+    table = np.array([1 << 13, 0, end, 0], "<u8").tobytes()
+    (folder / f"a.tar{ROWS}").write_bytes(table)
+    proof = xxhash.xxh3_128_hexdigest(table)
+    shard = ShardInfo(name="a.tar", count=2, bytes=1 << 36, xxh3="", rows_xxh3=proof)
+    refusal = "expected xxh3" if end == 1 << 14 else "expected samples one after the other"
+    with pytest.raises(UserError, match=f"{refusal}.*{MEND}"):
+        read_rows(folder, shard, [1])
+
+
+def test_a_span_of_two_samples_is_refused(folder: Path, shard: ShardInfo) -> None:
+    whole = folder.joinpath(shard.name).read_bytes()
+    end = len(whole) - 2 * BLOCK
+    table = np.array([end, xxhash.xxh3_64_intdigest(whole[:end])], "<u8").tobytes()
+    folder.joinpath(f"{shard.name}{ROWS}").write_bytes(table)
+    told = replace(shard, count=1, rows_xxh3=xxhash.xxh3_128_hexdigest(table))
+    with pytest.raises(UserError, match=f"files of 6 samples in the place of one.*{MEND}"):
+        read_rows(folder, told, [0])

@@ -24,6 +24,7 @@ from pipeline.shards import (
     file_hash,
     read_index,
     read_shard,
+    split_name,
     write_index,
     write_shard,
 )
@@ -212,3 +213,10 @@ def test_an_index_of_another_format_is_refused(folder: Path, shard: ShardInfo) -
     write_index(folder, replace(index_of([shard]), format=FORMAT + 1))
     with pytest.raises(UserError, match=rf"expected format {FORMAT}, found {FORMAT + 1}; {MEND}"):
         read_index(folder)
+
+
+@pytest.mark.parametrize("folder_name", ["", "chairs/", "v1.5/", "a/v1.5/"])
+@pytest.mark.parametrize("member", ["", "image.jpg"])
+def test_the_first_dot_of_a_files_own_name_ends_the_key(folder_name: str, member: str) -> None:
+    name = f"{folder_name}chair-1" + ("." + member if member else "")
+    assert split_name(name) == (f"{folder_name}chair-1", member)

@@ -8,8 +8,9 @@ import torch
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
 from pipeline.shards import read_index, read_shard, write_index, write_shard
+from pipeline.store import Plane
 from stage2_train.stream.join import Draw, MiniBatch, SourceStream
-from stage2_train.stream.order import Cursor
+from stage2_train.stream.order import MOST_RUNS, Cursor
 from stage2_train.stream.targets import open_targets
 from stage2_train.stream.texts import build_text_table
 from stage2_train.student import Student
@@ -178,3 +179,20 @@ def test_a_tar_without_a_readable_sample_is_named(world: Path) -> None:
     write_shard(folder / shard.name, spoiled)
     with pytest.raises(UserError, match=r"000001.tar: none of its 6 samples is readable; run"):
         take(world, 16)
+
+
+def test_as_many_planes_are_kept_as_runs_are_read_side_by_side(
+    cached_world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make_stream(cached_world)
+    assert stream._planes.cache_parameters()["maxsize"] > MOST_RUNS
+    size = sum(_plane_size(target.store.read(0, 0)) for target in stream.targets)
+    monkeypatch.setattr("stage2_train.stream.join.PLANE_BYTES", 40 * size)
+    assert make_stream(cached_world)._planes.cache_parameters()["maxsize"] == 40
+    monkeypatch.setattr("stage2_train.stream.join.PLANE_BYTES", 0)
+    assert make_stream(cached_world)._planes.cache_parameters()["maxsize"] == 32
+
+
+def _plane_size(plane: Plane) -> int:
+    arrays = (plane.features, plane.digests, plane.scale)
+    return sum(array.nbytes for array in arrays if array is not None)

@@ -9,11 +9,11 @@ import pytest
 
 from pipeline.config import ViewsConfig
 from pipeline.store import Plane
-from pipeline.views import View, ViewMaker, chain_for
+from pipeline.views import ViewMaker, chain_for
 from stage2_train.stream.targets import TeacherTargets, check_targets
 
 OWN, PAIRED = (ViewMaker(chain_for("points", m), 3, ViewsConfig()) for m in ("points", "image"))
-SEEN = View(None, OWN.params_digest("a", 1), 77)
+SEEN = np.array([[OWN.params_digest("a", 1), 77]], np.uint64)
 
 
 @dataclass
@@ -30,13 +30,13 @@ class Target:
 def checked(maker: ViewMaker = OWN) -> list[Target]:
     targets = [Target(OWN), Target(PAIRED), Target(PAIRED)]
     cached = SimpleNamespace(places=[(SimpleNamespace(view=1), 5)])
-    check_targets(targets, [cached] * 3, ["a"], [SEEN], maker)
+    check_targets(targets, [cached] * 3, ["a"], SEEN, maker)
     return targets
 
 
 def test_each_teacher_is_checked_against_its_own_chain() -> None:
     own, paired, other = checked()
-    assert own.asked == [(["a"], [SEEN.params_digest], [SEEN.content_digest])]
+    assert own.asked == [(["a"], [SEEN[0, 0]], [SEEN[0, 1]])]
     assert paired.asked == other.asked == [(["a"], [PAIRED.params_digest("a", 1)], None)]
 
 
@@ -50,7 +50,7 @@ def test_the_students_own_view_is_not_drawn_again(monkeypatch: pytest.MonkeyPatc
 
 def test_content_is_checked_only_where_the_recipe_asks_for_it() -> None:
     unchecked = ViewMaker(OWN.chain, 3, ViewsConfig(check_content=False))
-    assert checked(unchecked)[0].asked == [(["a"], [SEEN.params_digest], None)]
+    assert checked(unchecked)[0].asked == [(["a"], [SEEN[0, 0]], None)]
 
 
 @pytest.mark.parametrize(
