@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.multiprocessing  # sends tensors through shared memory
 from torch import Tensor
+
+from pipeline.engine.blocks import Blocks
 
 ALIGNED = 64
 """Bytes: where each array starts in the block is a multiple."""
@@ -22,34 +23,29 @@ class Packed:
     """Pickled; the arrays' places are left open."""
     sizes: list[int]
     """Bytes of each array."""
-    block: Tensor
-    """Uint8; one file descriptor, however many arrays there are."""
+    block: int | None
+    """Its number; None where there is nothing to hold."""
 
 
-def packed(value: Any) -> Packed:
+def packed(value: Any, blocks: Blocks) -> Packed:
     """A value of plain data, dataclasses, numpy arrays and CPU tensors, ready to be sent."""
     found: list[pickle.PickleBuffer] = []
     file = io.BytesIO()
     _Pickler(file, protocol=5, buffer_callback=found.append).dump(value)
     arrays = [buffer.raw() for buffer in found]
     sizes = [array.nbytes for array in arrays]
-    block = _shared(sum(map(_room, sizes)))
-    for place, array in zip(_places(block, sizes), arrays):
+    if not any(sizes):
+        return Packed(file.getvalue(), sizes, None)
+    block, memory = blocks.take(sum(map(_room, sizes)))
+    for place, array in zip(_places(memory, sizes), arrays):
         place[:] = array
     return Packed(file.getvalue(), sizes, block)
 
 
-def unpacked(result: Packed) -> Any:
-    """The value; its arrays lie in the block."""
-    return pickle.loads(result.structure, buffers=_places(result.block, result.sizes))
-
-
-def _shared(size: int) -> Tensor:
-    """Uint8 in shared memory from the first: the way there would be a second copy."""
-    if not size:
-        return torch.empty(0, dtype=torch.uint8)
-    storage = torch.UntypedStorage._new_shared(size)
-    return torch.empty(0, dtype=torch.uint8).set_(storage)
+def unpacked(result: Packed, blocks: Blocks) -> Any:
+    """The value; its arrays lie in the block, which is theirs until the last of them is gone."""
+    memory = memoryview(bytearray()) if result.block is None else blocks.hold(result.block)
+    return pickle.loads(result.structure, buffers=_places(memory, result.sizes))
 
 
 class _Pickler(pickle.Pickler):
@@ -58,10 +54,10 @@ class _Pickler(pickle.Pickler):
         return (torch.from_numpy, (value.numpy(),)) if isinstance(value, Tensor) else NotImplemented
 
 
-def _places(block: Tensor, sizes: Sequence[int]) -> Iterator[memoryview]:
-    whole, start = block.numpy().data, 0
+def _places(memory: memoryview, sizes: Sequence[int]) -> Iterator[memoryview]:
+    start = 0
     for size in sizes:
-        yield whole[start : start + size]
+        yield memory[start : start + size]
         start += _room(size)
 
 

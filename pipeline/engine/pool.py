@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, Generic, TypeVar
 
 from pipeline.commands import params_file
 from pipeline.engine import worker
-from pipeline.engine.packed import unpacked
+from pipeline.engine.blocks import Blocks
+from pipeline.engine.packed import Packed, unpacked
 from pipeline.engine.prefetch import Lost, Overdue, prefetched_map
 from pipeline.errors import UserError
 from pipeline.interruption import deaf_children
@@ -34,7 +36,7 @@ class Workers(Generic[Task, Result]):
     def __init__(self, function: Callable[[Task], Result], count: int, mend: str) -> None:
         self._function, self._count, self._mend = function, count, mend
         self._context = _Context()
-        self._pool: ProcessPoolExecutor | None = None
+        self._running: tuple[ProcessPoolExecutor, Blocks] | None = None
         if count:
             self._started()
 
@@ -50,15 +52,17 @@ class Workers(Generic[Task, Result]):
             yield from map(self._function, tasks)
             return
         ahead = max(ahead, 2 * self._count)
-        results = prefetched_map(self._started(), worker.call, tasks, ahead, PATIENCE)
+        pool, blocks = self._started()
+        left = partial(_give_back, blocks)
+        results = prefetched_map(pool, worker.call, tasks, ahead, PATIENCE, left)
         try:
             with closing(results):
                 for result in results:
-                    yield unpacked(result)
+                    yield unpacked(result, blocks)
         except Lost as error:
             raise UserError(
                 f"a worker process died (exit code {self._buried()}) at {error} or a task behind "
-                f"it; was memory or /dev/shm full? {self._mend}"
+                f"it; was memory full? {self._mend}"
             ) from None
         except Overdue as error:
             raise UserError(
@@ -71,9 +75,9 @@ class Workers(Generic[Task, Result]):
         for process in self._context.started:
             if process.pid:  # one that could not be started has none
                 process.kill()
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
+        running, self._running = self._running, None
+        if running is not None:
+            running[0].shutdown(wait=True, cancel_futures=True)
         self._context.started.clear()
 
     def __enter__(self) -> "Workers[Task, Result]":
@@ -82,15 +86,16 @@ class Workers(Generic[Task, Result]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
+    def _started(self) -> tuple[ProcessPoolExecutor, Blocks]:
+        if self._running is None:
             self._context.set_forkserver_preload([worker.__name__, self._function.__module__])
-            self._pool = ProcessPoolExecutor(
-                self._count, self._context, worker.start, (self._function, params_file())
-            )
+            blocks = Blocks()
+            arguments = self._function, blocks, params_file()
+            pool = ProcessPoolExecutor(self._count, self._context, worker.start, arguments)
+            self._running = pool, blocks
             with deaf_children():  # the server that all processes are forked from starts here
-                self._pool.submit(os.getpid)
-        return self._pool
+                pool.submit(os.getpid)
+        return self._running
 
     def _buried(self) -> int | None:
         """The exit code of the process that broke the pool, which leaves the others waiting."""
@@ -99,6 +104,14 @@ class Workers(Generic[Task, Result]):
         dead = [process for process in processes if process.sentinel in found]
         self.close()  # only one thread may ask how a process ended, and the pool's does
         return dead[0].exitcode if dead else None
+
+
+def _give_back(blocks: Blocks, future: Future[Packed]) -> None:
+    """The block of a result that nobody will take."""
+    if not future.cancelled() and future.exception() is None:
+        block = future.result().block
+        if block is not None:
+            blocks.give_back(block)
 
 
 class _Context(ForkServerContext):

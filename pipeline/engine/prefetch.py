@@ -24,11 +24,13 @@ def prefetched_map(
     items: Iterable[Item],
     ahead: int,
     patience: float | None = None,
+    left: Callable[[Future[Result]], object] | None = None,
 ) -> Generator[Result]:
     """Yield `function(item)` in order while at most `ahead` items (at least 1) are under way.
 
     An exception, of the function or of `items`, surfaces at its item's turn. What is under way when
     this is closed stays so: a pool whose process dies cannot bear that its tasks were cancelled.
+    `left` is told of each such future once it is done, in any thread.
 
     Raises:
         Overdue: an item was waited for longer than `patience` seconds.
@@ -36,11 +38,16 @@ def prefetched_map(
     """
     submitted = _submitted(executor, function, items)
     pending = deque(islice(submitted, max(1, ahead)))
-    while pending:
-        item, future = pending.popleft()
-        result = _in_time(item, future, patience)
-        pending.extend(islice(submitted, 1))
-        yield result
+    try:
+        while pending:
+            item, future = pending.popleft()
+            result = _in_time(item, future, patience)
+            pending.extend(islice(submitted, 1))
+            yield result
+    finally:
+        if left is not None:
+            for _, future in pending:
+                future.add_done_callback(left)
 
 
 def _in_time(item: Item | None, future: Future[Result], patience: float | None) -> Result:

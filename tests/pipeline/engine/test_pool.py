@@ -35,6 +35,28 @@ def test_results_come_in_the_order_of_the_tasks(count: int) -> None:
         assert result["tensor"].tolist() == [number, 0.5]
 
 
+def address(result: dict[str, np.ndarray]) -> int:
+    return result["twice"].ctypes.data
+
+
+def test_memory_is_used_again_but_for_results_that_are_kept() -> None:
+    with Workers(doubled, 2, "") as workers:
+        every_fifth, used = [], set()
+        for number, result in enumerate(workers.map(range(50), 4)):
+            used.add(address(result))
+            if number % 5 == 0:
+                every_fifth.append(result)
+    assert [result["number"] for result in every_fifth] == list(range(0, 50, 5))
+    assert all(np.array_equal(each["twice"], [2 * each["number"]] * 3) for each in every_fifth)
+    assert 10 <= len(used) <= 20
+
+
+def test_memory_of_results_that_nobody_took_is_used_again() -> None:
+    with Workers(doubled, 1, "") as workers:
+        firsts = {address(next(workers.map(range(9), 4))) for _ in range(20)}
+    assert len(firsts) < 12
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_an_error_of_the_function_comes_at_its_tasks_turn(count: int) -> None:
     with Workers(refuses_three, count, "") as workers:
@@ -46,8 +68,10 @@ def test_an_error_of_the_function_comes_at_its_tasks_turn(count: int) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGBUS, -7)])
 def test_a_process_that_dies_is_one_line(number: int, code: int) -> None:
-    """The kernel kills by SIGKILL where memory is full, by SIGBUS where /dev/shm is."""
-    line = rf"^a worker process died \(exit code {code}\) at \d+ or a .* /dev/shm full\? Run again$"
+    """The kernel kills by SIGKILL where memory is full, by SIGBUS where it cannot read a file."""
+    line = (
+        rf"^a worker process died \(exit code {code}\) at \d+ or a .* was memory full\? Run again$"
+    )
     with Workers(ended_by, 2, "Run again") as workers, pytest.raises(UserError, match=line):
         list(workers.map([0, 0, number, 0, 0, 0, 0], 1))
 

@@ -66,3 +66,14 @@ def test_an_error_of_the_items_comes_at_its_turn() -> None:
         assert [next(mapped), next(mapped)] == ["1", "2"]
         with pytest.raises(OSError, match="broken off"):
             next(mapped)
+
+
+def test_what_is_under_way_when_it_is_left_is_told_when_done() -> None:
+    told: list[int] = []
+    with ThreadPoolExecutor(2) as threads:
+        mapped = prefetched_map(
+            threads, abs, range(9), 4, left=lambda each: told.append(each.result())
+        )
+        assert next(mapped) == 0
+        mapped.close()
+    assert sorted(told) == [1, 2, 3, 4]
