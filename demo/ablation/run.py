@@ -18,6 +18,8 @@ from pipeline.identity import fingerprint
 from pipeline.progress import ProgressLine
 
 _MEND = "Run again: finished parts are kept"
+_PATIENCE = 24 * 3600.0
+"""Seconds of a part at most: it trains, on whatever machine."""
 _BESIDE_CLIP = ("multimae",)
 """Teachers that need no CLIP."""
 
@@ -69,7 +71,7 @@ def cross_validate(params: Params, table: int, budget: Budget, workers: int) -> 
     job = Crossvalidation(params, folds_folder(params, budget), budget)
     todo = list(phases(table, budget.folds))
     done: dict[Part, Done] = {}
-    with Workers(job, workers, _MEND) as pool, ProgressLine("part") as line:
+    with Workers(job, workers, _MEND, _PATIENCE) as pool, ProgressLine("part") as line:
         line.begin(sum(map(len, todo)))
         for parts in todo:
             for part, result in zip(parts, pool.map(parts, workers)):

@@ -20,7 +20,7 @@ from pipeline.interruption import deaf_children
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 PATIENCE = 1800.0
-"""Seconds that one task may take."""
+"""Seconds that a task which reads and decodes may take."""
 
 
 class Workers(Generic[Task, Result]):
@@ -31,10 +31,18 @@ class Workers(Generic[Task, Result]):
             dataclasses, numpy arrays and CPU tensors. What a task's `str` is names it in an error.
         count: processes; 0 calls the function in the thread that takes the results.
         mend: what an error about a process tells the person to do.
+        patience: seconds that one task may take.
     """
 
-    def __init__(self, function: Callable[[Task], Result], count: int, mend: str) -> None:
+    def __init__(
+        self,
+        function: Callable[[Task], Result],
+        count: int,
+        mend: str,
+        patience: float = PATIENCE,
+    ) -> None:
         self._function, self._count, self._mend = function, count, mend
+        self._patience = patience
         self._context = _Context()
         self._running: tuple[ProcessPoolExecutor, Blocks] | None = None
         if count:
@@ -54,7 +62,7 @@ class Workers(Generic[Task, Result]):
         ahead = max(ahead, 2 * self._count)
         pool, blocks = self._started()
         left = partial(_give_back, blocks)
-        results = prefetched_map(pool, worker.call, tasks, ahead, PATIENCE, left)
+        results = prefetched_map(pool, worker.call, tasks, ahead, self._patience, left)
         try:
             with closing(results):
                 for result in results:
@@ -66,8 +74,8 @@ class Workers(Generic[Task, Result]):
             ) from None
         except Overdue as error:
             raise UserError(
-                f"{error}: a worker process hangs on it for over {PATIENCE:g} s; does a file "
-                f"system or network stall? {self._mend}"
+                f"{error}: a worker process hangs on it for over {self._patience:g} s; does a "
+                f"file system or network stall? {self._mend}"
             ) from None
 
     def close(self) -> None:

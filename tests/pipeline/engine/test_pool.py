@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from pipeline.engine import Workers, pool
+from pipeline.engine import Workers
 from pipeline.errors import UserError
 from tests.pipeline.engine import worker_functions
 from tests.pipeline.engine.worker_functions import doubled, ended_by, refuses_three, stalls
@@ -76,9 +76,8 @@ def test_a_process_that_dies_is_one_line(number: int, code: int) -> None:
         list(workers.map([0, 0, number, 0, 0, 0, 0], 1))
 
 
-def test_a_process_that_hangs_is_one_line_with_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Workers(stalls, 2, "Run again") as workers:
-        monkeypatch.setattr(pool, "PATIENCE", 0.5)
+def test_a_process_that_hangs_is_one_line_with_its_task() -> None:
+    with Workers(stalls, 2, "Run again", patience=0.5) as workers:
         with pytest.raises(UserError, match=r"^2: a worker process hangs on it for over 0.5 s"):
             list(workers.map([2, 0, 1], 1))
 
