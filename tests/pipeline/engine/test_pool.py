@@ -77,9 +77,12 @@ def test_a_process_that_dies_is_one_line(number: int, code: int) -> None:
 
 
 def test_a_process_that_hangs_is_one_line_with_its_task() -> None:
-    with Workers(stalls, 2, "Run again", patience=0.5) as workers:
-        with pytest.raises(UserError, match=r"^2: a worker process hangs on it for over 0.5 s"):
-            list(workers.map([2, 0, 1], 1))
+    line = r"^2: a worker process hangs on it for over 0.5 s"
+    with (
+        Workers(stalls, 2, "Run again", patience=0.5) as workers,
+        pytest.raises(UserError, match=line),
+    ):
+        list(workers.map([2, 0, 1], 1))
 
 
 def test_none_is_left_where_the_results_are_left_alone() -> None:
