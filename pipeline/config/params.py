@@ -51,7 +51,6 @@ class Params:
             _known("train.sources", source, self.sources)
             self._has_split("train.sources", source, "train")
         self._same_sizes()
-        self._all_modalities_are_trained()
         for name, benchmark in self.benchmarks.items():
             _known(f"benchmarks.{name}.source", benchmark.source, self.sources)
             _known(f"benchmarks.{name}.teacher", benchmark.teacher, self.teachers)
@@ -59,16 +58,6 @@ class Params:
             self._has_model(f"benchmarks.{name}", benchmark.teacher, benchmark.source)
         if self.train.score_every is not None:
             self._can_be_scored()
-
-    def _all_modalities_are_trained(self) -> None:
-        """What no source trains would be saved as it was drawn."""
-        trained = {self.sources[source].modality for source in self.train.sources}
-        for modality in self.student.modalities:
-            if trained and modality not in trained:
-                raise ValueError(
-                    f"student.modalities has '{modality}', which no source of train.sources "
-                    "trains; add such a source or leave the modality out"
-                )
 
     def _can_be_scored(self) -> None:
         if not self.benchmarks:

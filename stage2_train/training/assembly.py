@@ -83,6 +83,7 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
     sizes = mini_batch_sizes(config.sources, config.batch_size // config.accumulate)
     splits = split_over_ranks(sizes, ranks)
     _check_splits(splits, ranks, config)
+    _check_modalities(params)
     indexes = {s: read_index(source_folder(params, s)) for s in config.sources}
     targets = _open_stores(params, indexes)
     openclip = load_openclip(params.student.arch, params.student.weights, device)
@@ -162,4 +163,15 @@ def _check_splits(splits: Mapping[str, BatchSplit], ranks: int, config: TrainCon
                 f"train.batch_size {config.batch_size} over {config.accumulate} forward passes "
                 f"gives source '{source}' {split.size} samples for {ranks} ranks; raise "
                 "batch_size or the source's weight, or lower accumulate"
+            )
+
+
+def _check_modalities(params: Params) -> None:
+    """What no source trains would be saved as it was drawn."""
+    trained = {params.sources[source].modality for source in params.train.sources}
+    for modality in params.student.modalities:
+        if modality not in trained:
+            raise UserError(
+                f"student.modalities has '{modality}', which no source of train.sources trains; "
+                "add such a source or leave the modality out"
             )

@@ -227,8 +227,8 @@ def test_a_batch_too_small_for_its_passes_is_refused(cached_world: Path) -> None
 
 
 def test_a_modality_that_nothing_trains_is_refused(cached_world: Path) -> None:
-    with pytest.raises(ValueError, match="student.modalities has 'image', which no source"):
-        params_of(cached_world, sources={"objects": 1})
+    with pytest.raises(UserError, match="student.modalities has 'image', which no source"):
+        Trainer(params_of(cached_world, sources={"objects": 1}))
 
 
 def test_learning_rate_warms_up_and_follows_a_cosine(world: Path) -> None:
