@@ -5,8 +5,9 @@
 
 Two jobs over the same samples and cached rows of 512 numbers: 20 KB samples as they are, and JPEGs
 of 500 x 375 decoded and cropped to 224. Time is this process's own, on one thread, so that other
-programs do not count; sides alternate, the best round counts. Resuming is the time from opening to
-the first batch in the middle of a pass. A peer that is not installed, or fails, is named.
+programs do not count. Each peer alternates with ours in a process of its own, and the best round
+of each counts. Resuming is the time from opening to the first batch in the middle of a pass. A peer
+that is not installed, or fails, is named.
 """
 
 import argparse
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument(
         "--samples", type=count, default=4096, help="undecoded; default: %(default)s"
     )
-    parser.add_argument("--rounds", type=count, default=3, help="default: %(default)s")
+    parser.add_argument("--rounds", type=count, default=7, help="default: %(default)s")
     arguments = parser.parse_args()
     with importing():
         from benchmarks.stream_contest import measure

@@ -107,7 +107,7 @@ class Ours:
     def _decoded(self, members: dict[str, bytes], member: str) -> object:
         if self.decodes:
             return decode_member(members, member)
-        return np.frombuffer(bytearray(members["image.jpg"]), np.uint8)
+        return np.frombuffer(members["image.jpg"], np.uint8)
 
     def _features(self, tar: Sequence[Sample]) -> ShardFeatures:
         members = [{"image.jpg": sample.data} for sample in tar]
