@@ -11,10 +11,10 @@ settings, data and targets: another recipe's runs lie beside.
 
 --table cross-validates over all labelled objects of the embedded pack, in five folds. For each,
 nano teachers are trained anew on its train objects under <train.out>/../ablate/folds-RECIPE/, then
-a student for each row; all of it takes over an hour on two cores. What a fold prints goes to its
-log.txt. Writes results/tableN.md, .json and .png: scores with 95 % intervals, a paired test and
-the paper's numbers. When it is run again, finished parts are kept; a teacher that was cut short is
-trained from its start, a student from its last checkpoint.
+a student for each row; all of it should take an hour and a quarter on two idle cores. What a fold
+prints goes to its log.txt. Writes results/tableN.md, .json and .png: scores with 95 % intervals, a
+paired test and the paper's numbers. When it is run again, finished parts are kept; a teacher that
+was cut short is trained from its start, a student from its last checkpoint.
 """
 
 import argparse
@@ -74,9 +74,11 @@ def make_table(params: Params, table: int, workers: int) -> None:
 def leave_out(params: Params, names: list[str], benchmark: str | None, seeds: list[int]) -> None:
     """Train with and without some of the run's teachers for every seed."""
     kept = without(params, names)
+    known = ", ".join(params.benchmarks)
+    if benchmark is None:
+        raise UserError(f"--without needs --benchmark, one of {known}")
     if benchmark not in params.benchmarks:
-        known = ", ".join(params.benchmarks)
-        raise UserError(f"--benchmark {benchmark or ''}: expected one of {known}")
+        raise UserError(f"--benchmark {benchmark}: expected one of {known}")
     with importing():
         from eval.ablation import ablation_table, recipe_folder, run_name, trained_score
         from pipeline.allocator import keep_freed_memory

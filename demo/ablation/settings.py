@@ -17,8 +17,8 @@ SCORED = {"points": "ulip", "depth": "vitlens"}
 class Budget:
     """How long each part of a fold trains; the defaults are what the tables are made with.
 
-    About a third of the committed teachers' recipes and of the demo's student, so that five folds
-    fit an hour and a quarter on two cores.
+    About a third of the committed teachers' recipes and of the demo's student: five folds should
+    take an hour and a quarter on two idle cores, as reckoned from short runs of each part.
     """
 
     folds: int = 5

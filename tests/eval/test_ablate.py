@@ -106,6 +106,7 @@ def test_a_training_that_was_stopped_ends_it_with_the_signals_exit_code(
     [
         (("--without", "ulip", "--benchmark", "points"), "--without ulip: .*fake-objects"),
         (("--without", "fake-objects", "--benchmark", "x"), "--benchmark x: expected one of"),
+        (("--without", "fake-objects"), "--without needs --benchmark, one of"),
     ],
 )
 def test_a_wrong_name_is_told_with_those_there_are(
