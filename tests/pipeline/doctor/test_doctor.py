@@ -3,11 +3,12 @@
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.doctor import __main__ as module
-from pipeline.doctor import datasets
+from pipeline.doctor import datasets, space
 from tests.official_downloads import make_all, paper_params
 from tests.pipeline.datasets.conversions import put
 
@@ -20,8 +21,16 @@ DATASETS = (
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, on a disk that is never full."""
     monkeypatch.chdir(tmp_path)
+    with_free(monkeypatch, 10**13)
     return tmp_path
+
+
+def with_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    """Every disk has `free` bytes, whatever this machine has."""
+    disk = SimpleNamespace(total=2 * 10**13, used=2 * 10**13 - free, free=free)
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda folder: disk)
 
 
 def doctor(monkeypatch: pytest.MonkeyPatch, capsys, *more: str) -> tuple[int, dict[str, str]]:
@@ -110,3 +119,14 @@ def test_weights_that_are_cut_short_are_told(here: Path, monkeypatch, capsys) ->
     code, rows = doctor(monkeypatch, capsys)
     assert code == 1
     assert rows["teacher vitlens vitlens-l-audio"].startswith("wrong weights/vitlens/vitlensL_aud")
+
+
+def test_a_disk_too_small_for_the_stores_is_told(here: Path, monkeypatch, capsys) -> None:
+    make_all(here)
+    paper_params(here / "params.yaml")
+    with_free(monkeypatch, 10**6)
+    code, rows = doctor(monkeypatch, capsys)
+    assert code == 1
+    assert rows["disk shards"].startswith("there ")
+    said = r"wrong cache/unialign: 0 GB free; stores still take [1-9]\d*\.\d GB.* larger disk's folder"
+    assert re.match(said, rows["disk cache"]), rows["disk cache"]
