@@ -19,6 +19,7 @@ from pathlib import Path
 from pipeline.config import Params, load_params
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.interruption import importing, keeping
+from pipeline.timing import score_timing, timed
 from pipeline.unknown_name import unknown_name
 
 
@@ -50,10 +51,11 @@ def main() -> None:
     board = Scoreboard(out, model, params.benchmarks)
     with keeping(f"finished benchmarks are kept in {out}"):
         for name in names:
-            with over_raw(params, name, arguments.raw, out) as over:
-                result = score(over, name, student)
-            write(out, name, result)
-            board.add(name, result.metrics())
+            with timed(score_timing(out, name), of=model, within=None, resumed=False):
+                with over_raw(params, name, arguments.raw, out) as over:
+                    result = score(over, name, student)
+                write(out, name, result)
+                board.add(name, result.metrics())
     print(board.table(), end="")
 
 

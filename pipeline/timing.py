@@ -34,14 +34,21 @@ def store_timing(store: Path) -> Path:
     return store.with_suffix(".timing.json")
 
 
+def score_timing(folder: Path, benchmark: str) -> Path:
+    """Where that of a benchmark's scores lies, in the folder of all scores."""
+    return folder / f"{benchmark}.timing.json"
+
+
 @contextmanager
-def timed(path: Path, of: str, within: Path, resumed: bool, share: float = 1.0) -> Iterator[None]:
+def timed(
+    path: Path, of: str, within: Path | None, resumed: bool, share: float = 1.0
+) -> Iterator[None]:
     """Record the seconds of a block; of one that is interrupted, where it leaves anything.
 
     Args:
         path: of the record; no run fails because it cannot be written.
         of: identity of what is made.
-        within: folder that the block fills.
+        within: folder that the block fills; None for one that leaves nothing when interrupted.
         resumed: whether the block goes on from what earlier ones made: their seconds are added.
         share: of the block's seconds that go to this output.
     """
@@ -49,7 +56,7 @@ def timed(path: Path, of: str, within: Path, resumed: bool, share: float = 1.0) 
     try:
         yield
     except BaseException:
-        if within.exists():
+        if within is not None and within.exists():
             _record(path, of, resumed, (time.monotonic() - started) * share)
         raise
     _record(path, of, resumed, (time.monotonic() - started) * share)

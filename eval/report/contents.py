@@ -78,12 +78,17 @@ def contents_of(params: Params, ckpt: Path) -> Contents:
         stores=recipe.stores(params),
         training=found(lambda: recipe.training(params, ckpt, known)),
         curves=records if isinstance(records, Missing) else curves.charts(records),
-        scores=found(lambda: scores.rows(scores.metrics(run))),
+        scores=found(lambda: _scores(ckpt)),
         per_class=found(lambda: scores.per_class(run)),
         confusions=found(lambda: scores.confusions(run)),
         matrices=found(lambda: scores.matrices(run)),
         **_by_the_student(params, ckpt),
     )
+
+
+def _scores(ckpt: Path) -> list[Row]:
+    known = scores.metrics(ckpt.parent)
+    return scores.rows(known, scores.seconds(ckpt, known))
 
 
 def _by_the_student(params: Params, ckpt: Path) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from eval.scoreboard import METRICS, Metrics
 from pipeline.commands import zeroshot_command
 from pipeline.errors import UserError
 from pipeline.small_files import read_json, read_small
+from pipeline.timing import read_timing, score_timing
+from pipeline.weights import file_sha256
+from stage2_train.student.portable import TENSORS
 
 WHO = ("teacher", "student", "published_teacher", "published_student")
 """Whose score it is: how its name in metrics.json begins."""
@@ -37,6 +40,8 @@ class Row:
     majority: float | None
     scores: dict[str, float]
     """By who."""
+    seconds: float | None
+    """That the benchmark's scoring took; None where nothing recorded them."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,20 @@ def _mend(run: Path) -> str:
     return f"run: {zeroshot_command(run / 'student')}"
 
 
-def rows(found: Mapping[str, Metrics]) -> list[Row]:
-    """A line for each metric of each benchmark."""
-    return [row for name, values in found.items() for row in _rows(name, values)]
+def seconds(ckpt: Path, found: Mapping[str, Metrics]) -> dict[str, float]:
+    """Benchmark -> seconds that scoring this student took, as far as they were recorded."""
+    folder, tensors = ckpt.parent / "zeroshot", ckpt / TENSORS
+    student = file_sha256(tensors) if tensors.exists() else None
+    records = {name: read_timing(score_timing(folder, name)) for name in found}
+    return {name: each.seconds for name, each in records.items() if each and each.of == student}
 
 
-def _rows(benchmark: str, values: Metrics) -> list[Row]:
+def rows(found: Mapping[str, Metrics], took: Mapping[str, float]) -> list[Row]:
+    """A line for each metric of each benchmark, beside the benchmark's seconds."""
+    return [row for name, values in found.items() for row in _rows(name, values, took.get(name))]
+
+
+def _rows(benchmark: str, values: Metrics, took: float | None) -> list[Row]:
     by_metric: dict[str, dict[str, float]] = {}
     for name, value in values.items():
         who = next((each for each in WHO if name.startswith(f"{each}_")), None)
@@ -91,7 +104,9 @@ def _rows(benchmark: str, values: Metrics) -> list[Row]:
     counts = values.get("samples"), values.get("classes")
     knowing_nothing = values.get("chance"), values.get("majority")
     return [
-        Row(benchmark, metric, *counts, *((None, None) if number else knowing_nothing), scores)
+        Row(
+            benchmark, metric, *counts, *((None, None) if number else knowing_nothing), scores, took
+        )
         for number, (metric, scores) in enumerate(by_metric.items())
     ]
 

@@ -14,7 +14,10 @@ from eval import benchmark_scores, zeroshot
 from eval.classification import majority_share, zero_shot_scores
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
+from pipeline.timing import read_timing, score_timing
+from pipeline.weights import file_sha256
 from stage2_train.student import Student
+from stage2_train.student.portable import TENSORS
 from tests.tiny_world import FakeTeacher, tiny_params
 
 
@@ -47,6 +50,9 @@ def test_everything_is_written(
     assert scores["chance"] == 0.5
     assert (out / "confusion/points.png").read_bytes().startswith(b"\x89PNG")
     assert "ball" in (out / "per_class/points.csv").read_text()
+    timing = read_timing(score_timing(out, "points"))
+    assert timing.of == file_sha256(tmp_path / "run/student" / TENSORS)
+    assert timing.seconds > 0
 
 
 def test_an_unknown_benchmark_is_refused(
@@ -65,7 +71,7 @@ def test_outputs_are_replaced_and_never_written_through_dvcs_links(
         (tmp_path / str(number)).hardlink_to(path)
         cached[tmp_path / str(number)] = path.stat().st_ino
     run(monkeypatch, *command)
-    assert len(cached) == 6
+    assert len(cached) == 7
     there = {path.stat().st_ino for path in (tmp_path / "run/zeroshot").rglob("*.*")}
     assert not there & set(cached.values())
 

@@ -32,11 +32,13 @@ def test_resumed_runs_add_up_and_what_is_made_anew_begins_anew(tmp_path: Path, c
 
 
 def test_an_interrupted_run_counts_too(tmp_path: Path, clock) -> None:
-    clock += [0, 3, 5]
+    clock += [0, 3, 5, 6]
     with pytest.raises(KeyboardInterrupt), timed(tmp_path / "x", "a", tmp_path, resumed=False):
         raise KeyboardInterrupt
     assert read_timing(tmp_path / "x").seconds == 3
     with pytest.raises(OSError), timed(tmp_path / "y", "a", tmp_path / "gone", resumed=False):
+        raise OSError
+    with pytest.raises(OSError), timed(tmp_path / "y", "a", within=None, resumed=False):
         raise OSError
     assert read_timing(tmp_path / "y") is None
 

@@ -1,6 +1,7 @@
 """Scores, curves, experts and sizes: what the page says of a run is what lies there."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from eval.report.contents import Contents
 from eval.report.curves import HEIGHT, WIDTH, charts
 from eval.report.recipe import stores
-from eval.report.scores import confusions, per_class, rows
-from pipeline.timing import read_timing
+from eval.report.scores import confusions, metrics, per_class, rows, seconds
+from pipeline.timing import read_timing, score_timing
+from pipeline.weights import file_sha256
+from stage2_train.student.portable import TENSORS
 from tests.conftest import extract
 from tests.eval.report.made_run import HOSTILE
 from tests.tiny_world import tiny_params
@@ -30,12 +33,13 @@ def test_published_scores_stand_beside_ours_and_chance_beside_the_first_metric()
                 "published_student_folds": 0.7, "published_teacher_top1": 0.6,
                 "published_samples": 2000,
             }
-        }
+        },
+        took={"another": 3.0},
     )  # fmt: skip
     folds, top1 = found
     assert (folds.metric, folds.chance, folds.majority) == ("folds", 0.02, None)
     assert folds.scores == {"student": 0.5, "published_student": 0.7}
-    assert (top1.metric, top1.chance) == ("top1", None)
+    assert (top1.metric, top1.chance, top1.seconds) == ("top1", None, None)
     assert top1.scores == {"student": 0.4, "published_teacher": 0.6}
 
 
@@ -100,10 +104,22 @@ def test_seconds_are_those_recorded_and_none_where_nothing_was(
     assert contents.stores["clip-objects"].seconds is None  # extracted by no command
     assert "<td>not recorded</td>" in page
     store = stores(tiny_params(world))["clip-objects"]
-    for of, seconds in ((store.fingerprint, 3.5), ("another", None)):
+    for of, known in ((store.fingerprint, 3.5), ("another", None)):
         record = json.dumps({"of": of, "seconds": 3.5})
         (world / "cache/clip/objects-train.timing.json").write_text(record)
-        assert stores(tiny_params(world))["clip-objects"].seconds == seconds
+        assert stores(tiny_params(world))["clip-objects"].seconds == known
+
+
+def test_seconds_of_scoring_are_this_students(
+    contents: Contents, finished_run: Path, tmp_path: Path
+) -> None:
+    assert [row.seconds for row in contents.scores] == [None, None]
+    run = shutil.copytree(finished_run.parent, tmp_path / "run")
+    for of, took in ((file_sha256(run / "student" / TENSORS), {"points": 3.5}), ("another", {})):
+        record = json.dumps({"of": of, "seconds": 3.5})
+        score_timing(run / "zeroshot", "points").write_text(record)
+        assert seconds(run / "student", metrics(run)) == took
+    assert [row.seconds for row in rows(metrics(run), {"points": 3.5})] == [3.5, 3.5]
 
 
 def test_appended_views_are_no_rows(world: Path) -> None:
