@@ -17,17 +17,18 @@ SCORED = {"points": "ulip", "depth": "vitlens"}
 class Budget:
     """How long each part of a fold trains; the defaults are what the tables are made with.
 
-    About a third of the committed teachers' recipes and of the demo's student: five folds should
-    take an hour and a quarter on two idle cores, as reckoned from short runs of each part.
+    ULIP and ViT-Lens train as long as the committed ones, CLIP a third of that, the student half as
+    long as the demo's: a specialist that knows no more than the student has nothing to teach. Five
+    folds should take an hour and a quarter on two idle cores, as reckoned from shorter runs.
     """
 
     folds: int = 5
     clip_steps: int = 900
-    ulip_epochs: int = 10
-    vitlens_epochs: int = 15
-    recon_epochs: int = 25
-    mae_epochs: int = 20
-    student_epochs: int = 4
+    ulip_epochs: int = 24
+    vitlens_epochs: int = 40
+    recon_epochs: int = 60
+    mae_epochs: int = 40
+    student_epochs: int = 6
     """Of points, depth and image alone."""
     views: int = 2
     """Cached views of a sample."""
