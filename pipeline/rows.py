@@ -51,7 +51,7 @@ class _Tar:
 
     def __init__(self, folder: Path, shard: ShardInfo) -> None:
         self._path, self._size = folder / shard.name, shard.bytes
-        self._table = _table(self._path, shard)
+        self._table = memoryview(_table(self._path, shard))  # gives ints sooner than numpy does
         self._is_remote = is_remote(self._path)
         if not self._is_remote:
             self._file = regular_descriptor(self._path)
@@ -60,7 +60,7 @@ class _Tar:
 
     def samples(self, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
         """(key, members) of some samples, each proved."""
-        spans = self._table.take(rows, axis=0).tolist()
+        spans = [self._span(row) for row in rows]
         # One at a time: each is taken apart while it is in the processor's cache
         contents = self._fetched(spans) if self._is_remote else map(self._read, spans)
         samples = []
@@ -69,6 +69,10 @@ class _Tar:
                 raise self._changed(row, content, expected)
             samples.append(_sample(content))
         return samples
+
+    def _span(self, row: int) -> tuple[int, int, int]:
+        table = self._table
+        return table[row, 0], table[row, 1], table[row, 2]
 
     def _read(self, span: tuple[int, int, int]) -> bytes:
         start, end, _ = span

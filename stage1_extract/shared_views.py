@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -113,4 +113,4 @@ def _views(wanted: Wanted, key: str, members: Mapping[str, bytes]) -> list[View]
         views = wanted.maker.views(decoded, key, wanted.numbers)
     except UnreadableSample:
         return None
-    return [replace(view, array=wanted.handed_on(view.array)) for view in views]
+    return [view._replace(array=wanted.handed_on(view.array)) for view in views]

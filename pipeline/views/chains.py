@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -151,8 +151,7 @@ def chains_of(source_modality: str) -> dict[str, Chain]:
     return {model: chain for (source, model), chain in _CHAINS.items() if source == source_modality}
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """A finished view and the proof of what it is."""
 
     array: Any

@@ -1,5 +1,6 @@
 """64-bit digests: of what was drawn for a view, of the view itself, and of a sample's key."""
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -18,7 +19,7 @@ def params_digest(key: str, view: int, params: Any) -> int:
         assert value.dtype.kind != "O", f"{name}: the bytes of an object are its address"
         if value.dtype.kind == "f":
             value = value.astype(np.float32)
-        state.update(f"/{name}:{value.dtype.str}{value.shape}".encode())
+        state.update(f"/{name}:".encode() + _type(value.dtype, value.shape))
         state.update(np.ascontiguousarray(value).tobytes())
     return int.from_bytes(state.digest(), "little")
 
@@ -30,9 +31,15 @@ def content_digest(view: Any) -> int:
     if not isinstance(view, np.ndarray):
         parts = [np.asarray(getattr(view, name)) for name in view.__dataclass_fields__]
     for array in parts:
-        state.update(f"{array.dtype.str}{array.shape}".encode())
+        state.update(_type(array.dtype, array.shape))
         state.update(np.ascontiguousarray(array).data)
     return state.intdigest()
+
+
+@lru_cache(maxsize=256)
+def _type(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """How an array's type enters a digest; most are of few types."""
+    return f"{dtype.str}{shape}".encode()
 
 
 def key_digest(key: str) -> int:

@@ -130,7 +130,7 @@ class SourceStream:
             self.source,
             self.modality,
             inputs.tensors(),
-            torch.tensor(texts),
+            torch.from_numpy(np.array(texts)),
             {
                 target.name: torch.from_numpy(rows.features)
                 for target, rows in zip(self.targets, cached)

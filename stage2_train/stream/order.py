@@ -85,7 +85,7 @@ class SourceOrder:
         shards = tars[numbers]
         rows = places - ends[numbers] + self._counts[shards]
         return [
-            Slot(passes, shard, int(self._rows(passes, shard)[row]))
+            Slot(passes, shard, self._rows(passes, shard)[row])
             for shard, row in zip(shards.tolist(), rows.tolist())
         ]
 
@@ -94,8 +94,10 @@ class SourceOrder:
         tars = self._permuted(self._source, passes, len(self._counts))
         return tars, np.cumsum(self._counts[tars])
 
-    def _rows_of(self, passes: int, shard: int) -> np.ndarray:
-        return self._permuted(f"{self._source}/{shard}", passes, int(self._counts[shard]))
+    def _rows_of(self, passes: int, shard: int) -> memoryview:
+        """A tar's rows in a pass's order; a view of memory gives ints sooner than numpy does."""
+        size = int(self._counts[shard])
+        return memoryview(self._permuted(f"{self._source}/{shard}", passes, size))
 
     def _permuted(self, name: str, passes: int, size: int) -> np.ndarray:
         return ViewRng(self._seed, name, passes, "order").permutation(size)

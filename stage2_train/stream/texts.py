@@ -48,7 +48,7 @@ class TextTable:
                 f"source '{source}': expected a class for every label, found {count} classes in "
                 f"{INDEX} and the label {max(text.labels)}; run: {prepare_command(source)}"
             )
-        return tuple(first + label for label in text.labels)
+        return tuple([first + label for label in text.labels])
 
     def draw(self, source: str, text: SampleText, seed: int, key: str, view: int) -> int:
         """One of a sample's rows, drawn for its view where there are several.
