@@ -51,7 +51,7 @@ class _Tar:
 
     def __init__(self, folder: Path, shard: ShardInfo) -> None:
         self._path, self._size = folder / shard.name, shard.bytes
-        self._table = memoryview(_table(self._path, shard))  # gives ints sooner than numpy does
+        self._table = _table(self._path, shard).data  # gives ints sooner than the array
         self._is_remote = is_remote(self._path)
         if not self._is_remote:
             self._file = regular_descriptor(self._path)

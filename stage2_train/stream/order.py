@@ -95,9 +95,9 @@ class SourceOrder:
         return tars, np.cumsum(self._counts[tars])
 
     def _rows_of(self, passes: int, shard: int) -> memoryview:
-        """A tar's rows in a pass's order; a view of memory gives ints sooner than numpy does."""
+        """A tar's rows in a pass's order: they give ints sooner than the array does."""
         size = int(self._counts[shard])
-        return memoryview(self._permuted(f"{self._source}/{shard}", passes, size))
+        return self._permuted(f"{self._source}/{shard}", passes, size).data
 
     def _permuted(self, name: str, passes: int, size: int) -> np.ndarray:
         return ViewRng(self._seed, name, passes, "order").permutation(size)
