@@ -11,7 +11,7 @@ settings, data and targets: another recipe's runs lie beside.
 
 --table cross-validates over all labelled objects of the embedded pack, in five folds. For each,
 nano teachers are trained anew on its train objects under <train.out>/../ablate/folds-RECIPE/, then
-a student for each row; all of it should take an hour and a quarter on two idle cores. What a fold
+a student for each row; all of it takes an hour and three quarters on two cores. What a fold
 prints goes to its log.txt. Writes results/tableN.md, .json and .png: scores with 95 % intervals, a
 paired test and the paper's numbers. When it is run again, finished parts are kept; a teacher that
 was cut short is trained from its start, a student from its last checkpoint.
