@@ -47,10 +47,6 @@ class ShardInfo:
     rows_xxh3: str = ""
     """xxh3-128 of the file beside it that `pipeline.rows` reads its samples by."""
 
-    def __hash__(self) -> int:
-        """Its content's: tars are looked up for every sample."""
-        return hash(self.xxh3)
-
 
 @dataclass(frozen=True, kw_only=True)
 class ShardIndex:

@@ -172,14 +172,24 @@ def _made(result: TableResult) -> str:
         "variants of one mesh together: "
         f"{result.objects} objects, {findings.samples['points']} clouds and "
         f"{findings.samples['depth']} depth maps answered zero-shot by students that saw neither "
-        "them nor a teacher that did. In each fold the nano teachers are trained anew: CLIP "
-        f"{budget.clip_steps} steps; ULIP {budget.ulip_epochs}, ViT-Lens {budget.vitlens_epochs}, "
-        f"ReCon {budget.recon_epochs} and MultiMAE (depth alone) {budget.mae_epochs} epochs; then "
-        f"the students, of points, depth and image alone, {budget.student_epochs} epochs over "
-        f"{budget.views} cached views, one seed; the rest as in the params file.\n\n"
+        "them nor a teacher that did. In each fold the nano teachers are trained anew: "
+        f"{', '.join(_trainings(budget)[name] for name in findings.teachers)}; then the students, "
+        f"of points, depth and image alone, {budget.student_epochs} epochs over {budget.views} "
+        "cached views, one seed; the rest as in the params file.\n\n"
         f"Teachers on the held-out objects of each fold (zero-shot top-1; of MultiMAE, which has "
         f"no text space, of a linear probe): {reached}."
     )
+
+
+def _trainings(budget: Budget) -> dict[str, str]:
+    """Teacher -> how long it is trained."""
+    return {
+        "clip": f"CLIP {budget.clip_steps} steps",
+        "multimae": f"MultiMAE (depth alone) {budget.mae_epochs} epochs",
+        "ulip": f"ULIP {budget.ulip_epochs} epochs",
+        "recon": f"ReCon {budget.recon_epochs} epochs",
+        "vitlens": f"ViT-Lens {budget.vitlens_epochs} epochs",
+    }
 
 
 def _scores(folds: list[dict[str, float]]) -> str:

@@ -31,6 +31,12 @@ def test_rows_stand_beside_the_papers_with_their_intervals(result):
     assert "60 objects, 60 clouds and 120 depth maps" in text
 
 
+def test_no_teacher_is_said_to_be_trained_that_was_not(result):
+    text = results.markdown(result)
+    assert "trained anew: ULIP 24 epochs, MultiMAE (depth alone) 40 epochs; then" in text
+    assert "recon" not in text.split("trained anew")[1].casefold()
+
+
 def test_a_difference_is_told_where_its_interval_leaves_out_0(result):
     cells = [cells["points"] for cells in result.cells.values()]
     assert cells[0].difference is None
