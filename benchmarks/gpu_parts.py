@@ -86,7 +86,7 @@ def measure_all(table: Table, scale: Scale, root: Path) -> None:
     table.line("world made in", time.monotonic() - started, "s")
     with closing(Extractor(params, most_workers())) as extractor:
         for name in params.extract:
-            needs, args = 40 if on_gpu else 10, (table, extractor, params, name, cores)
+            needs, args = 30 if on_gpu else 10, (table, extractor, params, name, cores)
             table.part(name, needs, partial(gpu_teachers.measure, *args))
     gpu_student.measure(table, params, product[0] if product else 0.0)
 

@@ -1,27 +1,34 @@
 """The stage 2 part of `benchmarks.gpu`."""
 
-import itertools
+import gc
+import os
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import cycle, islice
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.gpu_cores import Counted, all_cores_rate
 from benchmarks.gpu_parts import Table, wait_for_device
 from pipeline.config import Params
 from pipeline.device import default_device
+from stage2_train.stream.join import Draw
 from stage2_train.stream.loader import LoadedBatches
 from stage2_train.training.assembly import compile_blocks
 from stage2_train.training.checkpoint import Progress
+from stage2_train.training.cores import spare_cores
+from stage2_train.training.recorded_pass import WARM_UP
 from stage2_train.training.trainer import Trainer
+from stage2_train.training.update import Update
 
 RESIDENT = 3
 """Steps whose batches are held in memory."""
-FEED_SECONDS, ALONE_SECONDS, LOOP_SECONDS = 15.0, 8.0, 20.0
+CORES_SECONDS, FEED_SECONDS, ALONE_SECONDS, LOOP_SECONDS = 3.0, 8.0, 6.0, 10.0
 MOST_STEPS = 30
 PARTS = 8
 RATE = 1e-9
@@ -30,32 +37,36 @@ RATE = 1e-9
 
 def measure(table: Table, params: Params, product: float) -> None:
     """The loader, the student alone in four ways, and the full loop."""
-    on_gpu = default_device() == "cuda"
+    on_gpu, cores = default_device() == "cuda", len(os.sched_getaffinity(0))
+    spare_cores(params.train.loader_workers)
     trainers: list[Trainer] = []
-    table.part("student", 40 if on_gpu else 10, lambda: trainers.append(opened(table, params)))
+    table.part("student", 20 if on_gpu else 10, lambda: trainers.append(opened(table, params)))
     if not trainers:
         return
-    trainer, resident = trainers[0], []
+    trainer, resident, core = trainers[0], list[LoadedBatches](), list[float]()
+    table.part("one core", 10, lambda: core.append(one_core_rate(table, trainer)))
+    table.part("all cores", 15, lambda: every_core_rate(table, trainer, core[0], cores))
     with feed_of(trainer) as feed:
         table.part(
-            "feed", 30 if on_gpu else 5, lambda: resident.extend(feed_rate(table, trainer, feed))
+            "feed", 20 if on_gpu else 5, lambda: resident.extend(feed_rate(table, trainer, feed))
         )
-        if not resident:
+        if not resident or not core:
             return
         student = Alone(table, trainer, resident, product)
+        limit = core[0] * cores
         table.part("operations", 15, student.count_operations)
         table.part("host waits", 10, student.count_waits)
+        table.part("recording", 15 if on_gpu else 5, student.compare_recorded)
         table.part("alone", 15, lambda: student.measure("student alone", recompute=False))
-        table.part("alone, checkpointed", 15, lambda: student.measure("  checkpointing", True))
-        trainer.student.recompute = not student.fits
-        table.part("loop", 30 if on_gpu else 10, lambda: full_loop(table, trainer, feed))
+        table.part("checkpointed", 15, lambda: student.measure("  checkpointing", recompute=True))
+        table.part("loop", 20 if on_gpu else 10, lambda: full_loop(table, student, feed, limit))
         if not on_gpu:
             return
         # Behind all else: compiling takes a minute or two.
         compile_blocks(trainer.student, len(params.train.sources))
-        table.part("compiled", 90, lambda: student.measure("student compiled", not student.fits))
-        table.part("loop, compiled", 30, lambda: full_loop(table, trainer, feed))
-        table.part("both", 40, lambda: student.measure("  checkpointing", student.fits))
+        table.part("compiled", 65, lambda: student.measure("student compiled", False))
+        table.part("loop, compiled", 20, lambda: full_loop(table, student, feed, limit))
+        table.part("both", 40, lambda: student.measure("  checkpointing", recompute=True))
 
 
 def opened(table: Table, params: Params) -> Trainer:
@@ -64,6 +75,35 @@ def opened(table: Table, params: Params) -> Trainer:
     trainer = Trainer(replace(params, train=replace(params.train, epochs=1)))
     table.line("training opened in", time.monotonic() - started, "s")
     return trainer
+
+
+def one_core_rate(table: Table, trainer: Trainer) -> float:
+    """Samples a second of the mixture that one thread decodes, augments and joins."""
+    streams, loader = trainer.streams(), trainer.loader(Progress(step=0, cursors={}))
+    draws = {draw.source: draw for draw in islice(loader.draws(), loader.draws_a_step)}
+    seconds = 0.0
+    for source, draw in draws.items():
+        streams(draw)  # opens what it needs
+        started = time.perf_counter()
+        streams(draw)
+        taken = time.perf_counter() - started
+        seconds += taken * loader.splits[source].size / len(draw.numbers)
+    rate = trainer.config.batch_size / seconds
+    table.line("mixture made by one core", rate, "samples/s")
+    return rate
+
+
+def every_core_rate(table: Table, trainer: Trainer, core: float, cores: int) -> None:
+    """Samples a second of the mixture that all cores make at once."""
+    loader = trainer.loader(Progress(step=0, cursors={}))
+    draws = list(islice(loader.draws(), 2 * loader.draws_a_step))
+    work = Counted(trainer.streams(), _samples_of)
+    rate = all_cores_rate(work, draws, cores, CORES_SECONDS * cores * core)
+    table.line("mixture made by all cores at once", rate, "samples/s")
+
+
+def _samples_of(draw: Draw) -> int:
+    return len(draw.numbers)
 
 
 def feed_of(trainer: Trainer) -> AbstractContextManager[Iterator[LoadedBatches]]:
@@ -94,23 +134,23 @@ class Alone:
     def __init__(
         self, table: Table, trainer: Trainer, resident: list[LoadedBatches], product: float
     ) -> None:
-        self._table, self._trainer, self._product = table, trainer, product
-        self._feed = itertools.cycle(resident)
+        self._table, self.trainer, self._product = table, trainer, product
+        self._feed = cycle(resident)
         self._operations = 0
-        self.fits = False
-        """Whether a step was had without checkpointing."""
+        self.rates: dict[bool, float] = {}
+        """With checkpointing or without -> samples a second, as measured last."""
 
     def count_operations(self) -> None:
         """Of a step's products and attentions, forward and backward, without checkpointing.
 
         Of an eighth of a step, times eight: a whole one may not fit.
         """
-        self._trainer.student.recompute = False
-        part = itertools.cycle([_first_rows(next(self._feed))])
+        self.trainer.student.recompute = False
+        part = cycle([_first_rows(next(self._feed))])
         with FlopCounterMode(display=False) as counter:
-            self._trainer.update(part, RATE, lambda: False)
+            self.trainer.update(part, RATE, lambda: False)
         self._operations = PARTS * counter.get_total_flops()
-        batch = self._trainer.config.batch_size
+        batch = self.trainer.config.batch_size
         self._table.line(f"step of {batch} samples", self._operations / 1e12, "TFLOP")
 
     def count_waits(self) -> None:
@@ -129,27 +169,50 @@ class Alone:
             "host waits in a step", f"{len(waits)}", ", ".join(sorted(set(waits)))[:200]
         )
 
+    def compare_recorded(self) -> None:
+        """How far the gradients of a recorded step are from those of the same step as it was, and
+        how far those of two such steps are."""
+        trainer, same = self.trainer, cycle([next(self._feed)])
+        trainer.update = Update(trainer.objective, trainer.optimizer, trainer.config.accumulate)
+        found = []
+        for _ in range(WARM_UP + 1):
+            trainer.update(same, RATE, lambda: False)
+            gradients = [p.grad for p in trainer.objective.parameters() if p.grad is not None]
+            found.append(torch.cat([gradient.flatten() for gradient in gradients]))
+        *_, before, last, recorded = found
+        for what, other in (("gradients of a step done twice, apart", before),
+                            ("  done and recorded, apart", recorded)):  # fmt: skip
+            self._table.line(what, float((other - last).norm() / last.norm()))
+
     def measure(self, what: str, recompute: bool) -> None:
         """Samples a second, peak memory, and the share of the product's speed."""
-        self._trainer.student.recompute = recompute
         started = time.monotonic()
-        for _ in range(2):
-            self._step()
-        wait_for_device()
-        self.fits |= not recompute
+        self.restart(self._feed, recompute)
         warm = time.monotonic() - started
-        if default_device() == "cuda":
-            torch.cuda.reset_peak_memory_stats()
         started, steps = time.monotonic(), 0
         while steps < MOST_STEPS and time.monotonic() - started < ALONE_SECONDS:
             self._step()
             steps += 1
         wait_for_device()
         seconds = (time.monotonic() - started) / steps
-        self._report(what, seconds, warm)
+        self.rates[recompute] = self.trainer.config.batch_size / seconds
+        self._table.line(what, self.rates[recompute], "samples/s")
+        self._report(seconds, warm)
 
-    def _report(self, what: str, seconds: float, warm: float) -> None:
-        self._table.line(what, self._trainer.config.batch_size / seconds, "samples/s")
+    def restart(self, feed: Iterator[LoadedBatches], recompute: bool) -> None:
+        """Record the step anew, with or without checkpointing."""
+        trainer = self.trainer
+        trainer.student.recompute = recompute
+        trainer.update = Update(trainer.objective, trainer.optimizer, trainer.config.accumulate)
+        gc.collect()  # what was recorded before
+        if default_device() == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        for _ in range(WARM_UP + 2):
+            trainer.update(feed, RATE, lambda: False)
+        wait_for_device()
+
+    def _report(self, seconds: float, warm: float) -> None:
         if default_device() == "cuda":
             peak = torch.cuda.max_memory_allocated() / 2**30
             self._table.line("    peak memory", peak, "GiB")
@@ -157,10 +220,10 @@ class Alone:
         self._table.line("    products", speed / 1e12, "TFLOP/s")
         if self._product:
             self._table.line("    of the bf16 product's speed", 100 * speed / self._product, "%")
-        self._table.line("    first two steps took", warm, "s")
+        self._table.line(f"    first {WARM_UP + 2} steps took", warm, "s")
 
     def _step(self) -> None:
-        self._trainer.update(self._feed, RATE, lambda: False)
+        self.trainer.update(self._feed, RATE, lambda: False)
 
 
 def _first_rows(loaded: LoadedBatches) -> LoadedBatches:
@@ -181,14 +244,19 @@ def _first_rows(loaded: LoadedBatches) -> LoadedBatches:
     return replace(loaded, batches=batches)
 
 
-def full_loop(table: Table, trainer: Trainer, feed: Iterator[LoadedBatches]) -> None:
-    """Updates on fresh data: samples a second, and the share of time that they waited for it."""
-    for _ in range(2):
-        trainer.update(feed, RATE, lambda: False)
+def full_loop(table: Table, student: Alone, feed: Iterator[LoadedBatches], limit: float) -> None:
+    """Updates on fresh data: samples a second, beside the student's alone and `limit`, and the
+    share of time that they waited for it."""
+    trainer, recompute = student.trainer, False not in student.rates
+    student.restart(feed, recompute)
     started, steps, waited = time.monotonic(), 0, 0.0
     while steps < MOST_STEPS and time.monotonic() - started < LOOP_SECONDS:
         waited += trainer.update(feed, RATE, lambda: False).waited
         steps += 1
     seconds = time.monotonic() - started
-    table.line("full loop", steps * trainer.config.batch_size / seconds, "samples/s")
+    rate = steps * trainer.config.batch_size / seconds
+    table.line("full loop", rate, "samples/s")
+    table.line(
+        "  over min(student alone, cores x one core)", rate / min(student.rates[recompute], limit)
+    )
     table.line("  waiting for data", 100 * waited / seconds, "%")

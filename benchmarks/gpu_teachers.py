@@ -7,12 +7,12 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from benchmarks.gpu_cores import Counted, all_cores_rate
 from benchmarks.gpu_parts import Table, seconds_of
 from pipeline.config import Params
 from pipeline.device import default_device
 from pipeline.samples import decode_member
 from pipeline.shards import read_shard
-from pipeline.store.marker import drop_markers
 from stage1_extract.client import extract
 from stage1_extract.extraction import Extraction
 from stage1_extract.extractor import Extractor
@@ -24,11 +24,14 @@ from stage1_extract.shared_views import (
     seen_samples,
     wanted,
 )
+from stage1_extract.tar_task import MOST_SAMPLES
 from stage1_extract.teachers import load_teacher
 
 COMPARED = 4
 """Views whose features the CPU computes too."""
-ONE_CORE_SECONDS = 3.0
+BARE_SECONDS, ONE_CORE_SECONDS = 2.0, 2.0
+SCARCE = 1.5
+"""Cores that make so many times what the teacher takes, or fewer, may be what stage 1 waits for."""
 
 
 def measure(table: Table, extractor: Extractor, params: Params, name: str, cores: int) -> None:
@@ -36,26 +39,21 @@ def measure(table: Table, extractor: Extractor, params: Params, name: str, cores
     extraction = extractor.extraction(name)
     bare = bare_rate(extraction)
     core = one_core_rate(extraction)
-    started = time.monotonic()
-    staged_rate(extractor, params, name)
-    whole = extraction.index.samples / (time.monotonic() - started)
-    drop_markers(extraction.path, set())
-    staged = staged_rate(extractor, params, name)
+    with _Paced(name) as progress:
+        extract(params, [name], extractor, progress)
     table.line(f"{name}: bare forward", bare, "samples/s")
     table.line("  views made by one core", core, "samples/s")
-    table.line("  stage 1, first run", whole, "samples/s")
-    table.line("  stage 1, with its processes there", staged, "samples/s")
+    table.line("  stage 1, its start included", progress.whole(), "samples/s")
+    staged = progress.pace()
+    table.line("  stage 1 from then on", staged, "samples/s")
     table.line("  over min(bare forward, cores x one core)", staged / min(bare, cores * core))
+    if cores * core < SCARCE * bare:
+        every = every_core_rate(extraction, core, cores)
+        table.line("  views made by all cores at once", every, "samples/s")
+        table.line("  over min(bare forward, that)", staged / min(bare, every))
     apart, cosine = difference_from_cpu(params, extraction)
     table.line("  features from the CPU's in fp32, largest over the norm", apart)
     table.line("  least cosine to the CPU's", f"{cosine:.7f}")
-
-
-def staged_rate(extractor: Extractor, params: Params, name: str) -> float:
-    """Samples a second from the first batch on, into an empty store."""
-    with _Paced(name) as progress:
-        extract(params, [name], extractor, progress)
-    return progress.pace()
 
 
 class _Paced(ExtractionProgress):
@@ -70,8 +68,12 @@ class _Paced(ExtractionProgress):
         super().samples_done(count)
         self._times.append((time.monotonic(), count))
 
+    def whole(self) -> float:
+        """Samples a second from the call on, the start of processes included."""
+        return sum(count for _, count in self._times) / (self._times[-1][0] - self._started)
+
     def pace(self) -> float:
-        """Samples a second behind the first eighth of them, in which processes start."""
+        """Samples a second behind the first eighth of them."""
         first = len(self._times) // 8
         seconds = self._times[-1][0] - self._times[first][0]
         return sum(count for _, count in self._times[first + 1 :]) / max(seconds, 1e-9)
@@ -94,7 +96,7 @@ def bare_rate(extraction: Extraction) -> float:
         with torch.autocast(device, torch.bfloat16, enabled=low):
             return forward.teacher.encode(batch)
 
-    return rows / seconds_of(run)
+    return rows / seconds_of(run, limit=BARE_SECONDS)
 
 
 def one_core_rate(extraction: Extraction) -> float:
@@ -111,6 +113,22 @@ def one_core_rate(extraction: Extraction) -> float:
     rate = count / (time.perf_counter() - started)
     torch.set_num_threads(threads)
     return rate
+
+
+def every_core_rate(extraction: Extraction, core: float, cores: int) -> float:
+    """Samples a second whose views all cores make at once; `core` is what one makes alone."""
+    info, seen = extraction.index.shards[0], (wanted(extraction.forward),)
+    tasks = [
+        ViewsTask(TarRows(extraction.folder, info, rows), seen)
+        for start in range(0, info.count, MOST_SAMPLES)
+        if (rows := range(start, min(info.count, start + MOST_SAMPLES)))
+    ]
+    work = Counted(seen_samples, _samples_of)
+    return all_cores_rate(work, tasks, cores, ONE_CORE_SECONDS * cores * core)
+
+
+def _samples_of(task: ViewsTask) -> int:
+    return len(task.samples.rows)
 
 
 def difference_from_cpu(params: Params, extraction: Extraction) -> tuple[float, float]:

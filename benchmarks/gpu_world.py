@@ -1,15 +1,16 @@
 """A made world for `benchmarks.gpu`: files of real datasets' sizes, models of the official layouts.
 
 JPEGs of 500 x 375, clouds of 10,000 points, VGA depth, 10 s of 44.1 kHz FLAC, and 10 s of 340 x 256
-H.264, in prepared shards; a CLIP, a ULIP-1 and two ViT-Lens-L with random weights. For speed only.
+H.264, as the preparation stores them; a CLIP, a ULIP-1 and two ViT-Lens-L with random weights. For
+speed only.
 """
 
 import io
 import json
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pipeline.config import Params
+from pipeline.config import Params, SourceConfig
+from pipeline.shards import FORMAT, ROWS, ShardIndex, ShardInfo, write_index, write_shard
+from pipeline.transcoding import transcoded
 
 Members = dict[str, bytes]
 CLASSES = ["chair", "lamp", "car", "dog", "piano", "guitar", "bed", "plane", "boat", "bottle"]
@@ -29,6 +32,12 @@ PAIRS = {
     "sounds": ("audio", "vitlens"),
 }
 """Source -> modality and teacher."""
+OPTIONS: dict[str, dict[str, int]] = {
+    "images": {"short_side": 256},
+    "clips": {"short_side": 256, "keyframe_every": 24},
+    "sounds": {"sample_rate": 16000},
+}
+"""Of sources, as docs/params.md tells them."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,11 @@ class Scale:
     """How much is made of what."""
 
     samples: dict[str, int]
-    """Of each source."""
+    """Of each source, in tars that are there `repeats` times."""
     made: int
     """Different files among them; the others are copies under other keys."""
     a_tar: int
+    repeats: int
     clip: dict[str, Any] | None
     """open_clip's config of the CLIP; None for ViT-B/16."""
     teachers: dict[str, dict[str, Any]] | None
@@ -57,19 +67,21 @@ FULL = Scale(
     samples={"images": 2048, "clips": 384, "clouds": 768, "depths": 768, "sounds": 768},
     made=48,
     a_tar=256,
+    repeats=5,
     clip=None,
     teachers=None,
     views={"image_size": 224, "video_frames": 8, "video_stride": 8, "points": 8192},
     student={},
     batch=512,
     encoded=256,
-    loaders=14,
+    loaders=15,
 )
 _TINY_TEXT = {"width": 16, "layers": 1, "heads": 2}
 TINY = Scale(
     samples=dict.fromkeys(PAIRS, 12),
     made=3,
     a_tar=6,
+    repeats=2,
     clip={
         "embed_dim": 16,
         "vision_cfg": {
@@ -112,18 +124,16 @@ def make_world(root: Path, scale: Scale) -> Params:
     """Write shards and weights below `root`; the params of a run over them."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
+        weights_of = make_teachers(pool, root, scale)
         made = {name: pool.map(partial(_files, name), range(scale.made)) for name in PAIRS}
-        teachers = make_teachers(root, scale)  # meanwhile
         write_shards(root, scale, {name: list(files) for name, files in made.items()})
+        teachers = weights_of()
     weights = {"batch_size": scale.encoded, "precision": "bfloat16"}
     sections = {
         "seed": 0,
         "shards": str(root / "shards"),
         "cache": str(root / "cache"),
-        "sources": {
-            name: {"modality": modality, "converter": "made", "raw": str(root)}
-            for name, (modality, _) in PAIRS.items()
-        },
+        "sources": {name: source_of(name) for name in PAIRS},
         "views": {"count": 2, **scale.views},
         "teacher_files": str(root),
         "teachers": {name: weights | model for name, model in teachers.items()},
@@ -145,28 +155,35 @@ def make_world(root: Path, scale: Scale) -> Params:
     return msgspec.convert({**sections, "benchmarks": {}}, Params)
 
 
-def make_teachers(root: Path, scale: Scale) -> dict[str, dict[str, Any]]:
-    """Weights of every teacher; what the params say of each."""
+def make_teachers(
+    pool: ProcessPoolExecutor, root: Path, scale: Scale
+) -> Callable[[], dict[str, dict[str, Any]]]:
+    """Begin with the weights of every teacher; the result waits for them, and tells what the
+    params say of each."""
     from benchmarks.gpu_models import make_clip, make_ulip, make_vitlens
 
     fields = scale.teachers or {}
-    depth, audio = (make_vitlens(root, m, fields.get(m)) for m in ("depth", "audio"))
-    both = {key: {"depth": depth[key], "audio": audio[key]} for key in ("arch", "weights")}
-    return {
-        "clip": make_clip(root / "clip", scale.clip),
-        "ulip": make_ulip(root, fields.get("ulip")),
-        "vitlens": both,
+    clip = pool.submit(make_clip, root / "clip", scale.clip)
+    ulip = pool.submit(make_ulip, root, fields.get("ulip"))
+    lenses = {
+        modality: pool.submit(make_vitlens, root, modality, fields.get(modality))
+        for modality in ("depth", "audio")
     }
+
+    def finished() -> dict[str, dict[str, Any]]:
+        both = {modality: lens.result() for modality, lens in lenses.items()}
+        vitlens = {key: {m: lens[key] for m, lens in both.items()} for key in ("arch", "weights")}
+        return {"clip": clip.result(), "ulip": ulip.result(), "vitlens": vitlens}
+
+    return finished
 
 
 def write_shards(root: Path, scale: Scale, files: dict[str, list[Members]]) -> None:
     """Prepared shards of every source, of its files in turn."""
-    from pipeline.shards import FORMAT, ShardIndex, write_index, write_shard
-
     for name, (modality, _) in PAIRS.items():
         folder, count = root / "shards" / name / "train", scale.samples[name]
         folder.mkdir(parents=True)
-        infos = [
+        written = [
             write_shard(
                 folder / f"{first // scale.a_tar:06d}.tar",
                 [
@@ -176,6 +193,7 @@ def write_shards(root: Path, scale: Scale, files: dict[str, list[Members]]) -> N
             )
             for first in range(0, count, scale.a_tar)
         ]
+        infos = [*written, *repeated(folder, written, scale.repeats)]
         index = ShardIndex(
             format=FORMAT, dataset=name, split="train", modality=modality, classes=CLASSES,
             captions=[], licence="made", samples_per_shard=max(info.count for info in infos),
@@ -184,15 +202,31 @@ def write_shards(root: Path, scale: Scale, files: dict[str, list[Members]]) -> N
         write_index(folder, index)
 
 
+def source_of(name: str) -> dict[str, Any]:
+    """A source's section of the params."""
+    return {"modality": PAIRS[name][0], "converter": "made", "raw": "made", **OPTIONS.get(name, {})}
+
+
+def repeated(folder: Path, tars: list[ShardInfo], times: int) -> Iterator[ShardInfo]:
+    """The same tars under other names, `times` in all."""
+    for number in range(len(tars), times * len(tars)):
+        tar, name = tars[number % len(tars)], f"{number:06d}.tar"
+        for end in ("", ROWS):
+            (folder / (name + end)).hardlink_to(folder / (tar.name + end))
+        yield replace(tar, name=name)
+
+
 def _files(source: str, number: int) -> Members:
+    """Of one sample, as the preparation stores them."""
     rng, label = np.random.default_rng([number, *source.encode()]), number % len(CLASSES)
     more = {"depth": {"encoding": "sunrgbd-raw", "baseline": 0.075, "fx": 570.0}}
     meta = {"id": number, "labels": [label], **(more if source == "depths" else {})}
-    return {
+    members = {
         **_MAKERS[source](rng),
         "meta.json": json.dumps(meta).encode(),
         "text.json": json.dumps({"captions": [f"a {CLASSES[label]}"]}).encode(),
     }
+    return transcoded(members, msgspec.convert(source_of(source), SourceConfig))
 
 
 def _picture(rng: np.random.Generator, height: int, width: int, channels: int) -> np.ndarray:

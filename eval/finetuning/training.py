@@ -16,6 +16,7 @@ from pipeline.weights import file_sha256
 from stage2_train.stream.order import split_over_ranks
 from stage2_train.stream.texts import build_text_table
 from stage2_train.student import Student
+from stage2_train.student.fused_block import fused
 from stage2_train.student.portable import TENSORS, read_card
 from stage2_train.training.assembly import Assembly
 from stage2_train.training.trainer import STUDENT, Trainer
@@ -99,6 +100,7 @@ def _assemble(plan: Plan, params: Params, device: torch.device, ranks: int) -> A
     classifier = Classifier(student, modality, plan.mode, index.classes, texts.features)
     if device.type == "cuda" and plan.mode == "adapters":
         student.hold_trunk_in(torch.bfloat16)
+        student.run_block = fused
     return Assembly(
         config, {plan.source: index}, {plan.source: []},
         split_over_ranks({plan.source: config.batch_size}, ranks),

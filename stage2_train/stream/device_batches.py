@@ -7,7 +7,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from stage2_train.stream.join import MiniBatch
 from stage2_train.stream.loader import LoadedBatches
 
 
@@ -31,8 +30,9 @@ class DeviceBatches:
         if self._copies is not None:
             computing = torch.cuda.current_stream(self._device)
             computing.wait_stream(self._copies)
-            for tensor in _tensors(loaded):
-                tensor.record_stream(computing)
+            for batch in loaded.batches:
+                for tensor in batch.tensors:
+                    tensor.record_stream(computing)
         return loaded
 
     def fetch_ahead(self, feed: Iterator[LoadedBatches]) -> None:
@@ -45,23 +45,10 @@ class DeviceBatches:
         loaded = next(feed)
         self.waited += time.monotonic() - started
         with torch.cuda.stream(self._copies):  # None: no stream
-            return replace(loaded, batches=[self._moved(batch) for batch in loaded.batches])
-
-    def _moved(self, batch: MiniBatch) -> MiniBatch:
-        return replace(
-            batch,
-            inputs=tuple(map(self._to, batch.inputs)),
-            text=self._to(batch.text),
-            targets={name: self._to(target) for name, target in batch.targets.items()},
-        )
+            return replace(loaded, batches=[each.mapped(self._to) for each in loaded.batches])
 
     def _to(self, part: Tensor) -> Tensor:
         """Copies from memory that is not pinned would wait for the device."""
         if self._copies is not None and not part.is_cuda and not part.is_pinned():
             part = part.pin_memory()
         return part.to(self._device, non_blocking=True)
-
-
-def _tensors(loaded: LoadedBatches) -> Iterator[Tensor]:
-    for batch in loaded.batches:
-        yield from (*batch.inputs, batch.text, *batch.targets.values())

@@ -5,8 +5,8 @@ sample is taken by the next readable one of its tar: the order stays a function 
 pass) on which all ranks agree without asking each other.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -68,6 +68,20 @@ class MiniBatch:
     """Extraction name -> float32 [B, dim]; rows of NaN where the teacher had failed."""
     replaced: int = 0
     """Samples that stand in for unreadable ones."""
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All of them."""
+        return [*self.inputs, self.text, *self.targets.values()]
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "MiniBatch":
+        """The mini-batch with what `function` makes of each tensor."""
+        return replace(
+            self,
+            inputs=tuple(map(function, self.inputs)),
+            text=function(self.text),
+            targets={name: function(target) for name, target in self.targets.items()},
+        )
 
 
 @dataclass(frozen=True)

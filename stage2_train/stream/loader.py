@@ -10,8 +10,9 @@ from torch import Tensor
 from stage2_train.stream.join import Draw, MiniBatch
 from stage2_train.stream.order import BatchSplit, Cursor, SourceOrder
 
-MOST_SAMPLES = 32
-"""Of a draw: enough that its way between processes costs little, beside decoding."""
+MOST_SAMPLES = 8
+"""Of a draw: enough that its way between processes costs little, beside decoding, and so few that
+many processes share a step's clips, which take most of the time."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def _joined(parts: Sequence[MiniBatch], pinned: bool) -> MiniBatch:
 def _interleaved(parts: Sequence[Tensor], pinned: bool) -> Tensor:
     rows = sum(map(len, parts))
     whole = torch.empty((rows, *parts[0].shape[1:]), dtype=parts[0].dtype, pin_memory=pinned)
+    # By numpy: torch would have several threads copy, on the cores that samples are decoded on
     for number, part in enumerate(parts):
-        whole[number :: len(parts)] = part
+        whole.numpy()[number :: len(parts)] = part.numpy()
     return whole

@@ -33,6 +33,9 @@ from stage2_train.student.tokenizers import TOKENIZERS
 from stage2_train.student.trunk_precision import with_matrices_in
 from stage2_train.student.value_ranges import check_values
 
+RunBlock = Callable[..., tuple[Tensor, list[Routing]]]
+"""As `adapted_block.adapted`."""
+
 
 class StudentOutput(NamedTuple):
     """What the student makes of a mini-batch of one modality."""
@@ -76,8 +79,11 @@ class Student(nn.Module):
         """Whether training keeps only each block's input and computes the block again in backward:
         memory for a third more time."""
         self._cast_trunk: tuple[VisionTransformer, ...] = ()
-        self.run_block: Callable[..., tuple[Tensor, list[Routing]]] = adapted
-        """What training runs a block by: `adapted_block.adapted`, or a compiled form of it."""
+        self.run_block: RunBlock = adapted
+        """What training runs a block by: `adapted` or `fused`."""
+        self.compiled_block: RunBlock | None = None
+        """A compiled `run_block`, for all blocks but the last: its one token is not worth the time
+        that another compilation takes."""
         self.clip = openclip.model.requires_grad_(False).eval()
         require_plain_trunk(self.visual, config.arch)
         for modality in config.modalities:
@@ -117,9 +123,10 @@ class Student(nn.Module):
         # Only the class token leaves the last block. Training uses that; elsewhere the whole
         # block runs, as CLIP's own does, because fewer rows may round differently.
         shortcut, last = self.training and torch.is_grad_enabled(), visual.transformer.resblocks[-1]
-        run_block: Callable[..., Any] = self.run_block if shortcut else adapted
+        inner = self.compiled_block or self.run_block
         for block, experts in zip(visual.transformer.resblocks, self.experts):
             class_only = shortcut and block is last
+            run_block = (self.run_block if class_only else inner) if shortcut else adapted
             run = partial(run_block, experts, block, modality, class_only=class_only)
             if self.recompute and shortcut:
                 tokens, decided = checkpoint(

@@ -86,7 +86,10 @@ class MoeLora(nn.Module):
         Probabilities are a float32 softmax over the visible experts; the top_k are kept and
         renormalised.
         """
-        logits = F.linear(x, self.router.visible(modality), self.router_bias[modality])
+        return self.decide(F.linear(x, self.router.visible(modality), self.router_bias[modality]))
+
+    def decide(self, logits: Tensor) -> Routing:
+        """Choose by the router's `logits` [T, E]."""
         probabilities = logits.float().softmax(-1)
         chosen = _largest(probabilities.detach(), self.top_k)
         kept = probabilities * chosen

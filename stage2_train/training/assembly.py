@@ -24,7 +24,7 @@ from stage2_train.stream.order import (
 from stage2_train.stream.targets import TeacherTargets, open_targets, source_folder
 from stage2_train.stream.texts import TextTable, build_text_table
 from stage2_train.student import Student
-from stage2_train.student.adapted_block import adapted
+from stage2_train.student.fused_block import fused
 from stage2_train.student.projectors import FeatureProjectors
 from stage2_train.training.objectives import OBJECTIVES
 from stage2_train.training.step import Objective, StepObjective
@@ -98,16 +98,17 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
     )
     if device.type == "cuda":
         student.hold_trunk_in(torch.bfloat16)
+        student.run_block = fused
     if config.compile:
         compile_blocks(student, len(config.sources))
     return Assembly(config, indexes, targets, splits, student, texts, objective.to(device))
 
 
 def compile_blocks(student: Student, sources: int) -> None:
-    """Train by compiled blocks; for each source its first, inner and last ones differ."""
+    """Train by compiled blocks; for each source the first and the others differ."""
     dynamo = torch._dynamo.config
-    dynamo.recompile_limit = max(dynamo.recompile_limit, 3 * sources)
-    student.run_block = torch.compile(adapted, dynamic=False)
+    dynamo.recompile_limit = max(dynamo.recompile_limit, 2 * sources)
+    student.compiled_block = torch.compile(student.run_block, dynamic=False)
 
 
 def make_projectors(

@@ -56,6 +56,8 @@ class Objective(nn.Module):
     """Heads that only training needs, where there are some."""
     texts: Tensor
     """Float32 [texts, embed_dim], the TextTable's features, on the student's device."""
+    recordable = False
+    """Whether a pass is the same work whatever its data, without waiting for the device."""
 
     def save(self, folder: Path) -> None:
         """Write what was trained.
@@ -85,6 +87,7 @@ class StepObjective(Objective):
     """
 
     projectors: FeatureProjectors
+    recordable = True
 
     def __init__(
         self,

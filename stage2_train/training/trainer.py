@@ -60,9 +60,9 @@ class Trainer:
         self.out = Path(self.config.out)
         self.student, self.objective = self.assembly.student, self.assembly.objective
         parameters = {n: p for n, p in self.objective.named_parameters() if p.requires_grad}
-        optimizer = make_optimizer(parameters, self.config)
-        self.tensors = training_tensors(parameters, optimizer)
-        self.update = Update(self.objective, optimizer, self.config.accumulate)
+        self.optimizer = make_optimizer(parameters, self.config)
+        self.tensors = training_tensors(parameters, self.optimizer)
+        self.update = Update(self.objective, self.optimizer, self.config.accumulate)
         batches = max(1, round(self.assembly.samples / self.config.batch_size))
         self.total_steps = self.config.epochs * batches
         recipe_ = recipe(params, self.assembly)
@@ -206,13 +206,20 @@ class Trainer:
 
     def feed(self, progress: Progress) -> AbstractContextManager[Iterator[LoadedBatches]]:
         """This rank's data from where a training stands, made ready by processes of its own."""
-        parts, config = self.assembly, self.config
+        pinned, workers = self.device.type == "cuda", self.config.loader_workers
+        return open_feed(self.streams(), self.loader(progress), workers=workers, pinned=pinned)
+
+    def streams(self) -> Streams:
+        """What makes the samples of a draw, in whichever process."""
+        parts = self.assembly
         texts = replace(parts.texts, features=torch.empty(0))  # the student's business alone
-        streams = Streams(self.params, parts.targets, texts, parts.split)
-        orders = parts.orders(config.seed)
-        loader = RankLoader(orders, parts.batch_splits, progress.cursors, self.ranks.rank)
-        pinned = self.device.type == "cuda"
-        return open_feed(streams, loader, workers=config.loader_workers, pinned=pinned)
+        return Streams(self.params, parts.targets, texts, parts.split)
+
+    def loader(self, progress: Progress) -> RankLoader:
+        """What this rank draws from where a training stands."""
+        parts = self.assembly
+        orders = parts.orders(self.config.seed)
+        return RankLoader(orders, parts.batch_splits, progress.cursors, self.ranks.rank)
 
 
 def _watched(

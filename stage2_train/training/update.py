@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from stage2_train.stream.join import MiniBatch
 from stage2_train.stream.loader import LoadedBatches
 from stage2_train.stream.order import Cursor
 from stage2_train.training.ranks import Ranks
+from stage2_train.training.recorded_pass import RecordedPass
 from stage2_train.training.step import Objective, StepLoss
 
 
@@ -52,6 +54,11 @@ class Update:
         self._device = objective.texts.device
         self._batches = DeviceBatches(self._device)
         self._module: nn.Module = objective
+        self._recorded: RecordedPass | None = None
+        alone = self._ranks.count == 1 and accumulate == 1
+        if alone and objective.recordable and self._device.type == "cuda":
+            trained = [p for p in objective.parameters() if p.requires_grad]
+            self._recorded = RecordedPass(partial(self._backward, last=True), trained)
         if self._ranks.count > 1:
             self._module = DistributedDataParallel(
                 objective, broadcast_buffers=False, gradient_as_bucket_view=True
@@ -68,17 +75,28 @@ class Update:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._objective.train()
-        self._optimizer.zero_grad(set_to_none=True)
-        passes, waited = [], self._batches.waited
-        for number in range(self._accumulate):
-            loaded = self._batches.take(feed)
-            passes.append(self._backward(loaded.batches, last=number == self._accumulate - 1))
+        waited = self._batches.waited
+        passes, loaded = self._passes(feed)
         verdict = self._verdict(passes, loaded, stop())
         finite = self._step(verdict)
         self._batches.fetch_ahead(feed)
-        values = dict(zip(verdict, torch.stack(list(verdict.values())).tolist()))
+        found = torch.stack(list(verdict.values()))
+        self._wait()
+        values = dict(zip(verdict, found.tolist()))
         stopped, waited = values.pop("stop") > 0, self._batches.waited - waited
         return StepReport(values, loaded.cursors, waited, bool(finite), stopped)
+
+    def _passes(self, feed: Iterator[LoadedBatches]) -> tuple[list[StepLoss], LoadedBatches]:
+        """All forward and backward passes of the step, and the data of the last."""
+        if self._recorded is not None:
+            loaded = self._batches.take(feed)
+            return [self._recorded(loaded.batches)], loaded
+        self._optimizer.zero_grad(set_to_none=True)
+        passes = []
+        for number in range(self._accumulate):
+            loaded = self._batches.take(feed)
+            passes.append(self._backward(loaded.batches, last=number == self._accumulate - 1))
+        return passes, loaded
 
     def _step(self, verdict: Mapping[str, Tensor]) -> Tensor:
         """Update the weights if loss and gradient are finite, and say so: bool, on the device."""
@@ -90,6 +108,13 @@ class Update:
             self._optimizer.step()
         return finite
 
+    def _wait(self) -> None:
+        """For the GPU, and leave the core to others meanwhile; reading from it keeps it busy."""
+        if self._device.type == "cuda":
+            done = torch.cuda.Event(blocking=True)
+            done.record()
+            done.synchronize()
+
     def _backward(self, batches: list[MiniBatch], last: bool) -> StepLoss:
         on_gpu = self._device.type == "cuda"
         with self._exchanging(last):
@@ -97,7 +122,7 @@ class Update:
                 loss = self._module(batches)
             # DistributedDataParallel takes the mean over the ranks of what is to be summed.
             (loss.total * (self._ranks.count / self._accumulate)).backward()
-        return loss
+        return replace(loss, total=loss.total.detach())
 
     def _exchanging(self, last: bool) -> AbstractContextManager:
         if isinstance(self._module, DistributedDataParallel) and not last:
@@ -109,7 +134,7 @@ class Update:
     ) -> dict[str, Tensor]:
         """Means of all ranks and passes, in one exchange; scalars on the device."""
         names = ["loss", *passes[0].parts, "replaced_samples", "stop"]
-        rows = [torch.stack([p.total.detach(), *p.parts.values()]) for p in passes]
+        rows = [torch.stack([p.total, *p.parts.values()]) for p in passes]
         counts = [float(sum(batch.replaced for batch in loaded.batches)), float(stop)]
         # Filled there: a copy of so little from here would wait for the device.
         own = [torch.full((1,), count, device=self._device) for count in counts]

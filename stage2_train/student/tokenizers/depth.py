@@ -1,7 +1,6 @@
 """Depth tokens: disparity as a one-channel image, beside the tokens of an image if there is one."""
 
 import torch
-import torch.nn.functional as F
 from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -9,6 +8,7 @@ from pipeline.decoding.depth import DISPARITY
 from stage2_train.student.tokenizers.batch_shape import require_shape
 from stage2_train.student.tokenizers.first_block import class_token, first_block_input
 from stage2_train.student.tokenizers.image import ImageTokenizer
+from stage2_train.student.tokenizers.patches import patch_embeddings
 
 NEAREST, FARTHEST = DISPARITY
 """Pixels; disparities are clamped to these, and the farthest becomes 1."""
@@ -54,6 +54,5 @@ class DepthTokenizer(nn.Module):
         way_out = "give RGB-D as (images, disparities), at the image size of the student's CLIP"
         require_shape(disparity, (1, *visual.image_size), "disparities", way_out)
         scaled = disparity.float().clamp(NEAREST, FARTHEST) / FARTHEST
-        patches = F.conv2d((scaled - MEAN) / STD, self.patch_weight, stride=visual.conv1.stride)
-        patches = patches.flatten(2).transpose(1, 2)
+        patches = patch_embeddings((scaled - MEAN) / STD, self.patch_weight)
         return patches + self.positions.to(patches.dtype)

@@ -7,6 +7,7 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from stage2_train.student.tokenizers.batch_shape import require_shape
+from stage2_train.student.tokenizers.patches import patch_embeddings
 
 
 class ImageTokenizer(nn.Module):
@@ -40,7 +41,7 @@ class ImageTokenizer(nn.Module):
         """Frozen patch embeddings [B, patches, width] of images, without positions."""
         way_out = "set the views' image size to that of the student's CLIP"
         require_shape(x, (3, *visual.image_size), "images", way_out)
-        return visual.conv1(self.normalise(x)).flatten(2).transpose(1, 2)
+        return patch_embeddings(self.normalise(x), visual.conv1.weight)
 
     def normalise(self, x: Tensor) -> Tensor:
         """Images float [..., 3, H, W] as CLIP takes them; float ones come back as they are."""

@@ -1,7 +1,6 @@
 """Video tokens: two-frame clips cut into T x P x P patches by the inflated image weights."""
 
 import torch
-import torch.nn.functional as F
 from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -9,6 +8,7 @@ from pipeline.config.student import VideoConfig
 from stage2_train.student.tokenizers.batch_shape import require_shape
 from stage2_train.student.tokenizers.first_block import class_token, first_block_input
 from stage2_train.student.tokenizers.image import ImageTokenizer
+from stage2_train.student.tokenizers.patches import patch_embeddings
 
 CLIP_FRAMES = 2
 """T, frames of a clip and depth of its patches (supplement 2.1)."""
@@ -51,6 +51,6 @@ class VideoTokenizer(nn.Module):
         """Spatio-temporal patch embeddings [B, clips, patches, width], without positions."""
         frames = self.image.normalise(x).unflatten(1, (-1, CLIP_FRAMES)).flatten(0, 1)
         earlier, later = frames.unbind(1)
-        patches = visual.conv1((earlier + later) / 2)
-        patches = patches + F.conv2d(later - earlier, self.motion, stride=visual.conv1.stride)
-        return patches.flatten(2).transpose(1, 2).unflatten(0, (x.shape[0], -1))
+        patches = patch_embeddings((earlier + later) / 2, visual.conv1.weight)
+        patches = patches + patch_embeddings(later - earlier, self.motion)
+        return patches.unflatten(0, (x.shape[0], -1))
