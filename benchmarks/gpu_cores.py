@@ -30,7 +30,7 @@ def all_cores_rate(work: Counted, tasks: Sequence[Any], cores: int, samples: flo
     """
     count = max(2 * cores, round(samples / work.samples(tasks[0])))
     with Workers(work, cores, "Run again") as workers:
-        sum(workers.map(islice(cycle(tasks), 6 * cores), 2 * cores))  # starts them
+        sum(workers.map(islice(cycle(tasks), 6 * cores + 2 * len(tasks)), 4 * cores))  # starts them
         started = time.perf_counter()
         made = sum(workers.map(islice(cycle(tasks), count), 4 * cores))
         return made / (time.perf_counter() - started)

@@ -64,9 +64,11 @@ def measure(table: Table, params: Params, product: float) -> None:
             return
         # Behind all else: compiling takes a minute or two.
         compile_blocks(trainer.student, len(params.train.sources))
+        student.rates.clear()
         table.part("compiled", 65, lambda: student.measure("student compiled", False))
-        table.part("loop, compiled", 20, lambda: full_loop(table, student, feed, limit))
-        table.part("both", 40, lambda: student.measure("  checkpointing", recompute=True))
+        if student.rates:
+            table.part("loop, compiled", 20, lambda: full_loop(table, student, feed, limit))
+            table.part("both", 20, lambda: student.measure("  checkpointing", recompute=True))
 
 
 def opened(table: Table, params: Params) -> Trainer:

@@ -67,7 +67,7 @@ class TrainConfig:
     loader_workers: int = 2
     """Processes beside each rank that decode, augment and join; 0 does so in the rank itself."""
     compile: bool = False
-    """Compile the student with torch.compile: minutes at the start, a faster step after."""
+    """Compile the blocks with torch.compile: a minute or two at the start, faster steps after."""
     checkpoint_activations: bool = False
     """Compute each block's inside again in the backward pass instead of keeping it: less memory
     for a third more time."""

@@ -125,8 +125,9 @@ class Student(nn.Module):
         shortcut, last = self.training and torch.is_grad_enabled(), visual.transformer.resblocks[-1]
         inner = self.compiled_block or self.run_block
         for block, experts in zip(visual.transformer.resblocks, self.experts):
-            class_only = shortcut and block is last
-            run_block = (self.run_block if class_only else inner) if shortcut else adapted
+            class_only, run_block = shortcut and block is last, cast(RunBlock, adapted)
+            if shortcut:
+                run_block = self.run_block if class_only else inner
             run = partial(run_block, experts, block, modality, class_only=class_only)
             if self.recompute and shortcut:
                 tokens, decided = checkpoint(

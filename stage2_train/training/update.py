@@ -74,7 +74,8 @@ class Update:
         """
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        self._objective.train()
+        if not self._objective.student.training:  # a walk over all modules
+            self._objective.train()
         waited = self._batches.waited
         passes, loaded = self._passes(feed)
         verdict = self._verdict(passes, loaded, stop())

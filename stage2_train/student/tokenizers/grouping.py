@@ -77,11 +77,8 @@ def _squared_distances(centres: Tensor, xyz: Tensor) -> Tensor:
     Of differences, not in the expanded form, whose cancellation would reorder close neighbours;
     `torch.cdist` without products takes ten times as long on a GPU.
     """
-    total = torch.zeros(*centres.shape[:2], xyz.shape[1], device=xyz.device)
-    for axis in range(3):
-        apart = centres[:, :, None, axis] - xyz[:, None, :, axis]
-        total += apart.square_()
-    return total
+    x, y, z = (centres[:, :, None, axis] - xyz[:, None, :, axis] for axis in range(3))
+    return x.square_().addcmul_(y, y).addcmul_(z, z)
 
 
 def _take(xyz: Tensor, indices: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from stage2_train.training import cores
 from stage2_train.training.cores import spare_cores
 
 
@@ -23,6 +24,12 @@ def four_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_torch_keeps_what_the_loader_leaves(loaders: int, left: int) -> None:
     spare_cores(loaders)
     assert torch.get_num_threads() == left
+
+
+def test_beside_a_gpu_one_thread_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "default_device", lambda: "cuda")
+    cores.spare_cores(1)
+    assert torch.get_num_threads() == 1
 
 
 def test_a_number_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:

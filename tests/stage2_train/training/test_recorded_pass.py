@@ -1,0 +1,104 @@
+"""A pass that is recorded and replayed gives what the pass itself gives, or is done as it is.
+
+A recording of a GPU is stood in for by the same work done again where it was done, over what lies
+there by then; `benchmarks.gpu` compares real ones.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from stage2_train.training.checkpoint import Progress
+from stage2_train.training.recorded_pass import WARM_UP, RecordedPass
+from stage2_train.training.trainer import Trainer
+from tests.stage2_train.training.trainings import params_of
+
+STEPS = WARM_UP + 3
+Record = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+def again(trainer: Trainer, run: Callable[[], None]) -> Callable[[], None]:
+    """A stand-in for `cuda_graph`: a replay writes gradients where the recorded pass wrote them."""
+    run()
+    parameters = [p for p in trainer.objective.parameters() if p.grad is not None]
+    places = [p.grad for p in parameters]
+
+    def replay() -> None:
+        for parameter in parameters:
+            parameter.grad = None
+        run()
+        for parameter, place in zip(parameters, places):
+            assert parameter.grad is not None
+            assert place is not None
+            place.copy_(parameter.grad)
+            parameter.grad = place
+
+    return replay
+
+
+def losses(trainer: Trainer) -> list[float]:
+    """Of some steps."""
+    with trainer.feed(Progress(step=0, cursors={})) as feed:
+        return [trainer.update(feed, 1e-2, lambda: False).values["loss"] for _ in range(STEPS)]
+
+
+def recorded(trainer: Trainer, record: Record) -> RecordedPass:
+    run = partial(trainer.update._backward, last=True)
+    parameters = [p for p in trainer.objective.parameters() if p.requires_grad]
+    trainer.update._recorded = RecordedPass(run, parameters, record)
+    return trainer.update._recorded
+
+
+def test_a_training_of_recorded_steps_is_the_training(cached_world: Path) -> None:
+    replays = []
+
+    def record(run: Callable[[], None]) -> Callable[[], None]:
+        replay = again(trainer, run)
+
+        def counted() -> None:
+            replays.append(replay)
+            replay()
+
+        return counted
+
+    trainer = Trainer(params_of(cached_world))
+    recorded(trainer, record)
+    assert losses(trainer) == losses(Trainer(params_of(cached_world)))
+    assert len(replays) == STEPS - WARM_UP
+
+
+def test_what_cannot_be_recorded_goes_on_as_it_was(
+    cached_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(run: Callable[[], None]) -> Callable[[], None]:
+        run()
+        raise RuntimeError("CUDA error: operation not permitted\nmore of it")
+
+    trainer = Trainer(params_of(cached_world))
+    recorded(trainer, fails)
+    assert losses(trainer) == losses(Trainer(params_of(cached_world)))
+    assert capsys.readouterr().out == (
+        "the step could not be recorded as a CUDA graph and runs without: "
+        "CUDA error: operation not permitted\n"
+    )
+
+
+def test_other_shapes_are_recorded_anew(cached_world: Path) -> None:
+    trainer, kept = Trainer(params_of(cached_world)), []
+
+    def record(run: Callable[[], None]) -> Callable[[], None]:
+        kept.append(run)
+        return again(trainer, run)
+
+    passes = recorded(trainer, record)
+    with trainer.feed(Progress(step=0, cursors={})) as feed:
+        whole = next(feed).batches
+    half = [batch.mapped(lambda tensor: tensor[: len(tensor) // 2]) for batch in whole]
+    trainer.objective.train()
+    alone = passes(whole).total.item()
+    for batches in [half, *[whole] * STEPS, *[half] * STEPS]:
+        total = passes(batches).total.item()
+        assert (total == pytest.approx(alone)) == (batches is whole)
+    assert len(kept) == 2
