@@ -10,7 +10,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -213,7 +213,7 @@ def repeated(folder: Path, tars: list[ShardInfo], times: int) -> Iterator[ShardI
         tar, name = tars[number % len(tars)], f"{number:06d}.tar"
         for end in ("", ROWS):
             (folder / (name + end)).hardlink_to(folder / (tar.name + end))
-        yield replace(tar, name=name)
+        yield msgspec.structs.replace(tar, name=name)
 
 
 def _files(source: str, number: int) -> Members:

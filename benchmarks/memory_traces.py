@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
+from msgspec import structs
 
 from benchmarks.worker_rates import SOURCE, prepared
 from eval import encode
@@ -58,7 +59,7 @@ def lengthen(params: Params) -> None:
     shards = []
     for turn in range(TIMES):
         for info in index.shards:
-            linked = replace(info, name=f"{turn}-{info.name}")
+            linked = structs.replace(info, name=f"{turn}-{info.name}")
             for ending in ("", ROWS):
                 os.link(folder / (info.name + ending), folder / (linked.name + ending))
             shards.append(linked)

@@ -3,8 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from unittest.mock import patch
 
@@ -89,8 +87,7 @@ class Ours:
                 source = self._stream(folder)
                 for first in range(0, source.order.samples, BATCH):
                     slots = source.order.slots(Cursor(position=first), split.numbers(rank))
-                    for shard, group in groupby(sorted(slots), key=attrgetter("shard")):
-                        source._read(shard, [slot.row for slot in group])
+                    list(source._read(slots))
         return count
 
     def _stream(self, folder: Path) -> join.SourceStream:

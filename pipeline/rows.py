@@ -2,14 +2,17 @@
 
 The file beside a tar tells where each sample ends and the hash of its bytes; the index holds that
 file's own hash. So any process reads the samples that it needs, and nothing else, as surely as the
-whole tar. Behind a URL the samples that are asked for together are fetched together.
+whole tar. Behind a URL the samples of a tar that are asked for together are fetched together.
 """
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from struct import Struct
 from typing import cast
 
 import numpy as np
@@ -22,22 +25,43 @@ from pipeline.shards import ROWS, ShardInfo, present, remake_command, split_name
 from pipeline.small_files import read_small, regular_descriptor
 from pipeline.tar import TarError, proved_files
 
-OPEN = 256
-"""Tars that a process keeps open, each with its `ROWS` file in memory: 24 bytes a sample."""
+OPEN = 512
+"""Tars that a process keeps open, each with its `ROWS` file in memory: 16 bytes a sample. Training
+takes from 64 of a source in turn; with fewer than those of all its sources each would be opened for
+every sample."""
 LONGEST = 0x7FFFF000
 """Bytes of a sample: as many as Linux reads at once. Room for them is made before they are read."""
+Sample = tuple[str, dict[str, bytes]]
+"""Key, and member -> content."""
+_ENTRY = 16
+"""Bytes of a sample in a `ROWS` file: where it ends in the tar, and its hash."""
+_SPAN = Struct("<Q8xQQ")
+"""Of a sample's entry and the one before, whose end is its start: start, end and hash."""
 
 
-def read_rows(
-    folder: Path, shard: ShardInfo, rows: Sequence[int]
-) -> list[tuple[str, dict[str, bytes]]]:
-    """(key, members) of some samples of a tar, by their places in it.
+def read_rows(folder: Path, shard: ShardInfo, rows: Iterable[int]) -> list[Sample]:
+    """Some samples of a tar, by their places in it; raises what `read_places` raises."""
+    return list(read_places(folder, [(shard, row) for row in rows]))
+
+
+def read_places(folder: Path, places: Sequence[tuple[ShardInfo, int]]) -> Iterator[Sample]:
+    """Samples of a split, each read when it is asked for: one is taken apart and used while it is
+    in the processor's cache.
+
+    Args:
+        folder: of the split.
+        places: each sample's tar, and its place there.
 
     Raises:
-        UserError: the tar or the file beside it is missing, cut, or not what its index tells of.
+        UserError: a tar or the file beside it is missing, cut, or not what its index tells of.
     """
     try:
-        return _opened(folder, shard).samples(rows)
+        if is_remote(folder):
+            for shard, of_tar in groupby(places, itemgetter(0)):
+                yield from _opened(folder, shard).fetched([row for _, row in of_tar])
+        else:
+            for shard, row in places:
+                yield _opened(folder, shard).sample(row)
     except (OSError, TarError, UserError) as error:
         _opened.cache_clear()  # what mends a tar puts another file in its place
         if isinstance(error, UserError):
@@ -51,38 +75,33 @@ class _Tar:
 
     def __init__(self, folder: Path, shard: ShardInfo) -> None:
         self._path, self._size = folder / shard.name, shard.bytes
-        self._table = _table(self._path, shard).data  # gives ints sooner than the array
+        self._table = bytes(_ENTRY) + _table(self._path, shard)
         self._is_remote = is_remote(self._path)
         if not self._is_remote:
             self._file = regular_descriptor(self._path)
             weakref.finalize(self, os.close, self._file)
             self._check_size()
 
-    def samples(self, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
-        """(key, members) of some samples, each proved."""
-        spans = [self._span(row) for row in rows]
-        # One at a time: each is taken apart while it is in the processor's cache
-        contents = self._fetched(spans) if self._is_remote else map(self._read, spans)
-        samples = []
-        for row, content, (_, _, expected) in zip(rows, contents, spans):
-            if xxhash.xxh3_64_intdigest(content) != expected:
-                raise self._changed(row, content, expected)
-            samples.append(_sample(content))
-        return samples
+    def sample(self, row: int) -> Sample:
+        """One of a local tar, proved."""
+        start, end, expected = self._span(row)
+        return self._proved(row, os.pread(self._file, end - start, start), expected)
+
+    def fetched(self, rows: Sequence[int]) -> list[Sample]:
+        """Some of a tar behind a URL, asked for together and proved."""
+        url = cast(UPath, self._path)
+        starts, ends, hashes = zip(*map(self._span, rows))
+        contents = url.fs.cat_ranges([url.path] * len(rows), starts, ends, on_error="raise")
+        return list(map(self._proved, rows, contents, hashes))
 
     def _span(self, row: int) -> tuple[int, int, int]:
-        table = self._table
-        return table[row, 0], table[row, 1], table[row, 2]
+        """Where a sample starts and ends, and its hash."""
+        return _SPAN.unpack_from(self._table, _ENTRY * row)
 
-    def _read(self, span: tuple[int, int, int]) -> bytes:
-        start, end, _ = span
-        return os.pread(self._file, end - start, start)
-
-    def _fetched(self, spans: Sequence[tuple[int, int, int]]) -> list[bytes]:
-        url = cast(UPath, self._path)
-        starts, ends = [start for start, _, _ in spans], [end for _, end, _ in spans]
-        found = url.fs.cat_ranges([url.path] * len(spans), starts, ends, on_error="raise")
-        return cast(list[bytes], found)
+    def _proved(self, row: int, content: bytes, expected: int) -> Sample:
+        if xxhash.xxh3_64_intdigest(content) != expected:
+            raise self._changed(row, content, expected)
+        return _sample(content)
 
     def _check_size(self) -> None:
         found = os.fstat(self._file).st_size
@@ -103,10 +122,10 @@ class _Tar:
 _opened = lru_cache(maxsize=OPEN)(_Tar)
 
 
-def _table(path: Path, shard: ShardInfo) -> np.ndarray:
-    """Uint64 [samples, 3]: where each one starts and ends in the tar, and its hash."""
+def _table(path: Path, shard: ShardInfo) -> bytes:
+    """The content of the `ROWS` file beside a tar, proved."""
     file, mend = path.with_name(path.name + ROWS), remake_command(path.parent)
-    size = 16 * shard.count
+    size = _ENTRY * shard.count
     try:
         data = read_small(file, mend, size)
     except FileNotFoundError:
@@ -115,17 +134,17 @@ def _table(path: Path, shard: ShardInfo) -> np.ndarray:
     if found != shard.rows_xxh3 or len(data) != size:
         expected = shard.rows_xxh3 or "in its index"
         raise UserError(f"{file}: expected xxh3 {expected}, found {found}; {mend}")
-    ends, hashes = np.frombuffer(data, dtype="<u8").reshape(-1, 2).T
+    ends = np.frombuffer(data, dtype="<u8")[::2]
     starts = np.append(np.uint64(0), ends[:-1])
     if not (starts < ends).all() or ends[-1] > shard.bytes or (ends - starts).max() > LONGEST:
         raise UserError(
             f"{file}: expected samples one after the other in {shard.bytes:,} bytes, each of at "
             f"most {LONGEST:,}; {mend}"
         )
-    return np.stack([starts, ends, hashes], axis=1)
+    return data
 
 
-def _sample(content: bytes) -> tuple[str, dict[str, bytes]]:
+def _sample(content: bytes) -> Sample:
     keys: set[str] = set()
     members: dict[str, bytes] = {}
     for name, data in proved_files(content):

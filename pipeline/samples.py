@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -24,8 +23,7 @@ BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
 """What Unicode counts among letters and symbols although nothing of it is seen."""
 
 
-@dataclass(frozen=True)
-class SampleText:
+class SampleText(msgspec.Struct, frozen=True):
     """What is known of a sample in words."""
 
     labels: tuple[int, ...]
@@ -93,13 +91,11 @@ def _has_word(caption: str) -> bool:
     return any(unicodedata.category(sign)[0] in "LNS" and sign not in BLANKS for sign in caption)
 
 
-@dataclass(frozen=True)
-class _Meta:
+class _Meta(msgspec.Struct):
     labels: tuple[Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)], ...] = ()
 
 
-@dataclass(frozen=True)
-class _Text:
+class _Text(msgspec.Struct):
     captions: tuple[str, ...] = ()
 
 

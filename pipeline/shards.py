@@ -34,9 +34,8 @@ MOST_SAMPLES = 1 << 20
 _NAME = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}\.tar")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShardInfo:
-    """One tar."""
+class ShardInfo(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """One tar. Whoever reads a sample seeks its open file by this, so it keeps its hash."""
 
     name: str
     count: int

@@ -25,7 +25,7 @@ _PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 _USTAR, _PATH, _SIZE, _SPARSE = b"ustar\0", b"path", b"size", b"GNU.sparse."
 _CHECKSUM = slice(148, 156)
 _PLAIN = re.compile(
-    rb"(?=([\1-\x7f]{0,99})\0).{99}\0.{24}([0-7]{11})[\0 ].{20}0.{100}ustar\0.{82}\0.{166}",
+    rb"(?=([\1-\x7f]{0,99})\0).{124}([0-7]{11})[\0 ].{20}0.{100}ustar\0.{82}\0.{166}",
     re.DOTALL,
 )
 """Header of a plain file whose name is of fewer than 100 ASCII characters: the name, and the size.
@@ -92,16 +92,17 @@ def proved_files(content: bytes) -> list[tuple[str, bytes]]:
         TarError: as `plain_files`.
     """
     found: list[tuple[str, bytes]] = []  # list[...]() would take as long as a header
-    at, last = 0, min(len(content), LARGEST_FILE)
-    while header := _PLAIN.match(content, at):
-        name, size = header.groups()
+    at, size = 0, len(content)
+    last = min(size, LARGEST_FILE)
+    while at < size and (header := _PLAIN.match(content, at)):
+        name, length = header.groups()
         start = at + BLOCK
-        end = start + int(size, 8)
+        end = start + int(length, 8)
         if end > last:
             break
         found.append((name.decode(), content[start:end]))
         at = end + -end % BLOCK
-    return found if at >= len(content) else list(plain_files(io.BytesIO(content), len(content)))
+    return found if at >= size else list(plain_files(io.BytesIO(content), size))
 
 
 def is_header(block: bytes) -> bool:

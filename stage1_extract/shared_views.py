@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from pipeline.config import Params
 from pipeline.engine import Workers
@@ -113,4 +114,4 @@ def _views(wanted: Wanted, key: str, members: Mapping[str, bytes]) -> list[View]
         views = wanted.maker.views(decoded, key, wanted.numbers)
     except UnreadableSample:
         return None
-    return [view._replace(array=wanted.handed_on(view.array)) for view in views]
+    return [replace(view, array=wanted.handed_on(view.array)) for view in views]

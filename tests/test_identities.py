@@ -17,6 +17,7 @@ import open_clip
 import pytest
 import torch
 from huggingface_hub import constants
+from msgspec import structs
 from open_clip.pretrained import _PRETRAINED
 from open_clip.tokenizer import default_bpe
 from safetensors.torch import load_file, save_file
@@ -247,7 +248,9 @@ def settings(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
 
 def tar_hashes(root: Path, params: Params, patch: pytest.MonkeyPatch) -> Params:
     def renamed(index: ShardIndex) -> ShardIndex:
-        return replace(index, shards=[replace(index.shards[0], xxh3="0"), *index.shards[1:]])
+        return replace(
+            index, shards=[structs.replace(index.shards[0], xxh3="0"), *index.shards[1:]]
+        )
 
     changed_index(root, renamed)
     return params

@@ -1,11 +1,11 @@
 """Shards and stores on S3: the bytes of local ones, resumed and read alike, also where it drops."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from s3fs import S3FileSystem
 
 from pipeline.errors import UserError
@@ -118,7 +118,7 @@ def test_samples_are_sought_behind_a_url(remote: Path) -> None:
     info = read_index(folder).shards[1]
     assert read_rows(folder, info, [5, 0, 5]) == read_rows(local, info, [5, 0, 5])
     with pytest.raises(UserError, match=r"^s3://made/shards/.*9.tar.idx: not found; run: "):
-        read_rows(folder, replace(info, name="9.tar"), [0])
+        read_rows(folder, structs.replace(info, name="9.tar"), [0])
 
 
 def test_a_plane_whose_connection_drops_is_read_right(

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from pipeline.config.data import ViewsConfig
@@ -151,7 +152,7 @@ def chains_of(source_modality: str) -> dict[str, Chain]:
     return {model: chain for (source, model), chain in _CHAINS.items() if source == source_modality}
 
 
-class View(NamedTuple):
+class View(msgspec.Struct, frozen=True):
     """A finished view and the proof of what it is."""
 
     array: Any

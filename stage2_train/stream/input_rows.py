@@ -18,7 +18,8 @@ class InputRows:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._parts: list[np.ndarray] = []
+        self._parts: list[tuple[np.ndarray, np.dtype, tuple[int, ...]]] = []
+        """Each beside the type and shape that a sample's must have."""
 
     def put(self, row: int, inputs: Inputs, key: str) -> None:
         """Those of one sample, at its place in the batch.
@@ -27,15 +28,18 @@ class InputRows:
             ValueError: of another shape or type than those of the sample that came first.
         """
         if not self._parts:
-            self._parts = [np.empty((self._count, *part.shape), part.dtype) for part in inputs]
-        for whole, part in zip(self._parts, inputs, strict=True):
-            if part.shape != whole.shape[1:] or part.dtype != whole.dtype:
+            self._parts = [
+                (np.empty((self._count, *part.shape), part.dtype), part.dtype, part.shape)
+                for part in inputs
+            ]
+        for (whole, dtype, shape), part in zip(self._parts, inputs, strict=True):
+            if part.dtype != dtype or part.shape != shape:
                 raise ValueError(
-                    f"sample '{key}': expected inputs {whole.dtype} {whole.shape[1:]}, as of the "
-                    f"samples beside it, found {part.dtype} {part.shape}"
+                    f"sample '{key}': expected inputs {dtype} {shape}, as of the samples beside "
+                    f"it, found {part.dtype} {part.shape}"
                 )
             whole[row] = part
 
     def tensors(self) -> tuple[Tensor, ...]:
         """The parts, batch first, over the same memory."""
-        return tuple(map(torch.from_numpy, self._parts))
+        return tuple(torch.from_numpy(whole) for whole, _, _ in self._parts)

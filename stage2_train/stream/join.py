@@ -5,12 +5,11 @@ sample is taken by the next readable one of its tar: the order stays a function 
 pass) on which all ranks agree without asking each other.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ from torch import Tensor
 from pipeline.commands import prepare_command
 from pipeline.config import Params
 from pipeline.errors import UserError
-from pipeline.rows import read_rows
+from pipeline.rows import Sample, read_places
 from pipeline.samples import UnreadableSample, decode_member, decode_text
 from pipeline.shards import ShardIndex, read_index
 from pipeline.store import PickedRows, Plane
@@ -38,7 +37,7 @@ DRAW_PLANES = 32
 """Kept in any case: a few more than one draw reads."""
 
 
-class Made(NamedTuple):
+class Made(msgspec.Struct, frozen=True):
     """What is known of a sample whose view has been made, to join its targets to it."""
 
     planes: list[Plane]
@@ -50,7 +49,7 @@ class Made(NamedTuple):
     """Of what was drawn for its view, and of that view."""
     text: int
     """Row of its label text in the TextTable."""
-    replaced: bool
+    replaced: bool = False
     """Whether it stands in for an unreadable sample."""
 
 
@@ -137,53 +136,52 @@ class SourceStream:
         """
         inputs = InputRows(len(draw.numbers))
         samples = self._samples(self.order.slots(draw.cursor, draw.numbers), inputs)
-        planes, rows, keys, digests, texts, replaced = zip(*samples)
-        cached = [PickedRows.of(list(zip(of_store, rows))) for of_store in zip(*planes)]
-        check_targets(self.targets, cached, keys, np.array(digests, np.uint64), self._maker)
+        cached = [
+            PickedRows.of([(made.planes[store], made.row) for made in samples])
+            for store in range(len(self.targets))
+        ]
+        seen = np.array([made.digests for made in samples], np.uint64)
+        check_targets(self.targets, cached, [made.key for made in samples], seen, self._maker)
         return MiniBatch(
             self.source,
             self.modality,
             inputs.tensors(),
-            torch.from_numpy(np.array(texts)),
+            torch.from_numpy(np.array([made.text for made in samples])),
             {
                 target.name: torch.from_numpy(rows.features)
                 for target, rows in zip(self.targets, cached)
             },
-            sum(replaced),
+            sum(made.replaced for made in samples),
         )
 
     def _samples(self, slots: Sequence[Slot], inputs: InputRows) -> list[Made]:
         """Those at some slots, read tar by tar; what the student takes of them goes to `inputs`."""
         made: dict[int, Made] = {}
-        by_tar = sorted(zip(slots, range(len(slots))))
-        for (passes, shard), group in groupby(by_tar, lambda one: one[0][:2]):
-            of_tar, number = list(group), passes % self._maker.sizes.count
-            planes, rows = self._planes(shard, number), [slot.row for slot, _ in of_tar]
-            for (slot, place), (key, members) in zip(of_tar, self._read(shard, rows)):
-                made[place], taken = self._readable(planes, slot, number, key, members)
-                inputs.put(place, taken, key)
+        by_tar = sorted(range(len(slots)), key=slots.__getitem__)
+        for place, sample in zip(by_tar, self._read([slots[place] for place in by_tar])):
+            made[place], taken = self._readable(slots[place], *sample)
+            inputs.put(place, taken, made[place].key)
         return [made[place] for place in range(len(slots))]
 
-    def _read(self, shard: int, rows: Sequence[int]) -> list[tuple[str, dict[str, bytes]]]:
-        return read_rows(self._folder, self._index.shards[shard], rows)
+    def _read(self, slots: Iterable[Slot]) -> Iterator[Sample]:
+        shards = self._index.shards
+        return read_places(self._folder, [(shards[slot.shard], slot.row) for slot in slots])
 
     def _read_planes(self, shard: int, view: int) -> list[Plane]:
         return [target.store.read(shard, view) for target in self.targets]
 
-    def _readable(
-        self, planes: list[Plane], slot: Slot, number: int, key: str, members: Mapping[str, bytes]
-    ) -> tuple[Made, Inputs]:
+    def _readable(self, slot: Slot, key: str, members: Mapping[str, bytes]) -> tuple[Made, Inputs]:
         """What is made of a sample, or of the next readable one of its tar."""
         try:
-            return self._made(planes, slot.row, number, key, members)
+            return self._made(slot, key, members)
         except UnreadableSample:
             info = self._index.shards[slot.shard]
         for step in range(1, info.count):
-            other = (slot.row + step) % info.count
-            [(key, members)] = self._read(slot.shard, [other])
+            other = slot._replace(row=(slot.row + step) % info.count)
+            [(key, members)] = self._read([other])
             try:
-                made, taken = self._made(planes, other, number, key, members)
-                return made._replace(replaced=True), taken
+                made, taken = self._made(other, key, members)
+                return msgspec.structs.replace(made, replaced=True), taken
             except UnreadableSample:
                 continue
         raise UserError(
@@ -191,15 +189,15 @@ class SourceStream:
             f"run: {prepare_command(self.source)}"
         )
 
-    def _made(
-        self, planes: list[Plane], row: int, number: int, key: str, members: Mapping[str, bytes]
-    ) -> tuple[Made, Inputs]:
-        """Decode, and make view `number`; raises UnreadableSample."""
+    def _made(self, slot: Slot, key: str, members: Mapping[str, bytes]) -> tuple[Made, Inputs]:
+        """Decode, and make the view of the slot's pass; raises UnreadableSample."""
+        number = slot.passes % self._maker.sizes.count
+        planes = self._planes(slot.shard, number)
         view = self._maker(decode_member(members, self._maker.chain.member), key, number)
         text = self.texts.draw(self.source, decode_text(members), self._maker.seed, key, number)
         digests = view.params_digest, view.content_digest
         taken = loader_input(self.modality, view.array, self._student)
-        return Made(planes, row, key, digests, text, replaced=False), taken
+        return Made(planes, slot.row, key, digests, text), taken
 
 
 def _planes_kept(targets: Sequence[TeacherTargets]) -> int:

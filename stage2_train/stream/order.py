@@ -59,16 +59,14 @@ class SourceOrder:
         self._tars = lru_cache(maxsize=2)(self._tars_of)
         self._rows = lru_cache(maxsize=4 * MOST_RUNS)(self._rows_of)
 
-    def slots(self, cursor: Cursor, numbers: Sequence[int]) -> list[Slot]:
-        """Those of some numbers, counted from the cursor on."""
-        more, positions = np.divmod(cursor.position + np.asarray(numbers), self.samples)
-        cuts = np.flatnonzero(np.diff(more)) + 1
-        parts = zip(np.split(more, cuts), np.split(positions, cuts))
+    def slots(self, cursor: Cursor, numbers: range) -> list[Slot]:
+        """Those of some ascending numbers, counted from the cursor on."""
+        from_here = np.arange(numbers.start, numbers.stop, numbers.step)
+        later, positions = np.divmod(cursor.position + from_here, self.samples)
         return [
             slot
-            for later, part in parts
-            if len(part)
-            for slot in self._slots(cursor.passes + int(later[0]), part)
+            for passes in sorted(set(later.tolist()))
+            for slot in self._slots(cursor.passes + passes, positions[later == passes])
         ]
 
     def after(self, cursor: Cursor, samples: int) -> Cursor:

@@ -1,7 +1,6 @@
 """Samples sought in a tar: the same as read in turn, and each of them proved."""
 
 import os
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,10 +10,11 @@ import pytest
 import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pipeline import rows as rows_module
 from pipeline.errors import UserError
-from pipeline.rows import read_rows
+from pipeline.rows import read_places, read_rows
 from pipeline.shards import ROWS, ShardInfo, read_shard, write_shard
 from pipeline.tar import BLOCK
 
@@ -49,6 +49,14 @@ def test_any_rows_are_those_of_the_whole_tar(tmp_path_factory, rows: list[int]) 
     shard = write_shard(folder / "000000.tar", SAMPLES)
     whole = list(read_shard(folder, shard))
     assert read_rows(folder, shard, rows) == [whole[row] for row in rows]
+
+
+def test_samples_of_several_tars_come_in_the_order_they_are_asked_for(
+    folder: Path, shard: ShardInfo
+) -> None:
+    other = write_shard(folder / "000001.tar", SAMPLES[::-1])
+    found = read_places(folder, [(shard, 1), (other, 1), (shard, 0)])
+    assert list(found) == [SAMPLES[1], SAMPLES[4], SAMPLES[0]]
 
 
 def test_a_changed_byte_of_a_sample_is_noticed_by_who_reads_it(
@@ -131,6 +139,6 @@ def test_a_span_of_two_samples_is_refused(folder: Path, shard: ShardInfo) -> Non
     end = len(whole) - 2 * BLOCK
     table = np.array([end, xxhash.xxh3_64_intdigest(whole[:end])], "<u8").tobytes()
     folder.joinpath(f"{shard.name}{ROWS}").write_bytes(table)
-    told = replace(shard, count=1, rows_xxh3=xxhash.xxh3_128_hexdigest(table))
+    told = structs.replace(shard, count=1, rows_xxh3=xxhash.xxh3_128_hexdigest(table))
     with pytest.raises(UserError, match=f"files of 6 samples in the place of one.*{MEND}"):
         read_rows(folder, told, [0])

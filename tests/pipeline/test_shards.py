@@ -12,6 +12,7 @@ import pytest
 import webdataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pipeline.datasets import RawItem
 from pipeline.errors import UserError
@@ -156,8 +157,8 @@ def test_any_damaged_byte_gives_samples_or_one_clear_error(
 
 def test_a_tar_with_another_count_is_one_clear_error(folder: Path, shard: ShardInfo) -> None:
     with pytest.raises(UserError, match=rf"expected 6 samples, found 5; {MEND}"):
-        list(read_shard(folder, replace(shard, count=6)))
-    samples = read_shard(folder, replace(shard, count=1))
+        list(read_shard(folder, structs.replace(shard, count=6)))
+    samples = read_shard(folder, structs.replace(shard, count=1))
     assert next(samples) == SAMPLES[0]
     with pytest.raises(UserError, match=rf"expected 1 samples, found 2 or more; {MEND}"):
         next(samples)
@@ -186,7 +187,7 @@ def test_one_other_bit_within_a_sample_is_refused(folder: Path, shard: ShardInfo
 
 
 def test_the_index_comes_back_and_counts(folder: Path, shard: ShardInfo) -> None:
-    index = index_of([shard, replace(shard, name="000001.tar", count=2)])
+    index = index_of([shard, structs.replace(shard, name="000001.tar", count=2)])
     write_index(folder, index)
     assert read_index(folder) == index
     assert (index.samples, index.rows, index.row_slice(1)) == (7, 10, slice(5, 10))

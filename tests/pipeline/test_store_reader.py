@@ -168,7 +168,7 @@ def test_two_shards_that_changed_places_are_noticed(store: Path) -> None:
 
 def test_a_tar_that_changed_or_joined_is_named(store: Path) -> None:
     index = made_index()
-    index.shards[2] = replace(index.shards[2], xxh3="changed")
+    index.shards[2] = structs.replace(index.shards[2], xxh3="changed")
     with pytest.raises(UserError, match=rf"000002.tar.0.json: the tar has changed.*{EXTRACT}"):
         everything(store, index)
     joined = FeatureStore(store, made_index((6, 6, 4, 3)))

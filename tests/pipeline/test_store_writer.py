@@ -116,7 +116,7 @@ def test_renamed_classes_need_new_text(tmp_path: Path) -> None:
 def test_a_tar_that_changed_is_written_again_alone(tmp_path: Path) -> None:
     made_store(tmp_path)
     index = made_index()
-    index.shards[1] = replace(index.shards[1], xxh3="changed")
+    index.shards[1] = structs.replace(index.shards[1], xxh3="changed")
     assert fill(open_writer(tmp_path, index)) == [1]
 
 
@@ -137,7 +137,7 @@ def test_a_dataset_that_lost_tars_loses_their_rows(tmp_path: Path) -> None:
 def test_a_last_tar_that_filled_up_is_written_again(tmp_path: Path) -> None:
     path = made_store(tmp_path, made_index((6, 6, 4)))
     full = made_index((6, 6, 6))
-    full.shards[2] = replace(full.shards[2], xxh3="fuller")
+    full.shards[2] = structs.replace(full.shards[2], xxh3="fuller")
     assert fill(open_writer(tmp_path, full)) == [2]
     assert FeatureStore(path, full).read(2, 0).features.shape == (6, 5)
 

@@ -68,9 +68,9 @@ def test_each_pass_takes_every_sample_once_under_its_own_view(cached_world: Path
 @pytest.fixture
 def believed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples are sought as the tar stands, and proved by nothing: the join has its own proofs."""
-    read = lambda folder, shard, rows: [list(read_shard(folder, shard))[row] for row in rows]  # noqa: E731
+    read = lambda folder, places: (list(read_shard(folder, tar))[row] for tar, row in places)  # noqa: E731
     monkeypatch.setattr("pipeline.shards._proved", lambda path, shard: path.open("rb"))
-    monkeypatch.setattr("stage2_train.stream.join.read_rows", read)
+    monkeypatch.setattr("stage2_train.stream.join.read_places", read)
 
 
 def test_a_tar_that_is_not_what_its_index_hashed_is_refused(world: Path) -> None:
