@@ -9,6 +9,7 @@ from torch import Generator
 from pipeline.errors import UserError
 from pipeline.openclip import OpenClip
 from stage2_train.student import Student
+from stage2_train.student.tokenizers import points
 from stage2_train.student.tokenizers.grouping import (
     _group_on_device,
     group_batch,
@@ -77,6 +78,21 @@ def test_mini_pointnet_is_the_plain_joint_layer_over_group_and_point() -> None:
     both = torch.cat((local.amax(2, keepdim=True).expand_as(local), local), dim=-1)
     expected = net.out(net.group(net.joint(both).relu()).amax(2))
     torch.testing.assert_close(net(x), expected)
+
+
+def test_weights_get_the_same_gradient_whichever_of_equal_points_is_the_largest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = MiniPointNet((8, 16, 16), 32, Generator().manual_seed(0))
+    groups = torch.randn(2, 5, 6, 3, generator=Generator().manual_seed(1)).repeat(1, 1, 2, 1)
+    gradients = []
+    for rule in (points.largest, lambda x: x.max(1).values):
+        monkeypatch.setattr(points, "largest", rule)
+        net.zero_grad()
+        net(groups).square().sum().backward()
+        gradients.append([p.grad for p in net.parameters()])
+    for shared, whole in zip(*gradients):
+        torch.testing.assert_close(whole, shared, rtol=1e-4, atol=1e-4)
 
 
 def test_points_tokens_do_not_depend_on_the_rest_of_the_batch(student: Student) -> None:
