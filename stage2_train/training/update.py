@@ -81,11 +81,12 @@ class Update:
         verdict = self._verdict(passes, loaded, stop())
         finite = self._step(verdict)
         self._batches.fetch_ahead(feed)
-        found = torch.stack(list(verdict.values()))
+        found = torch.stack([finite, *verdict.values()])
         self._wait()
-        values = dict(zip(verdict, found.tolist()))
-        stopped, waited = values.pop("stop") > 0, self._batches.waited - waited
-        return StepReport(values, loaded.cursors, waited, bool(finite), stopped)
+        updated, *read = found.tolist()
+        values, waited = dict(zip(verdict, read)), self._batches.waited - waited
+        stopped = values.pop("stop") > 0
+        return StepReport(values, loaded.cursors, waited, updated > 0, stopped)
 
     def _passes(self, feed: Iterator[LoadedBatches]) -> tuple[list[StepLoss], LoadedBatches]:
         """All forward and backward passes of the step, and the data of the last."""
