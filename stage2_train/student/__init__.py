@@ -6,6 +6,7 @@ A batch's way through it, module by module:
     tokenizers        a modality's batch -> tokens of the frozen trunk
     adapted_block     a frozen block, and beside it
     moe_lora          the experts that open it to other modalities
+    fused_block       both as a GPU trains them
     model             `Student`: tokenizers, blocks and CLIP's joint space together
     projectors        heads from its features to each teacher's; needed while training only
 Before and after it:

@@ -7,6 +7,7 @@ One step, from mini-batches to new weights:
     objectives      the losses
     global_batch    what a loss needs of the other ranks' rows
     update          `Update`: forward, backward, optimizer, one verdict of all ranks
+    recorded_pass   forward and backward as a CUDA graph
     schedule        learning rate and optimizer
 What comes of it:
     checkpoint      to go on from, whole or not at all

@@ -77,8 +77,15 @@ def _squared_distances(centres: Tensor, xyz: Tensor) -> Tensor:
     Of differences, not in the expanded form, whose cancellation would reorder close neighbours;
     `torch.cdist` without products takes ten times as long on a GPU.
     """
-    x, y, z = (centres[:, :, None, axis] - xyz[:, None, :, axis] for axis in range(3))
-    return x.square_().addcmul_(y, y).addcmul_(z, z)
+
+    def apart(axis: int) -> Tensor:
+        return centres[:, :, None, axis] - xyz[:, None, :, axis]
+
+    total = apart(0).square_()
+    for axis in (1, 2):
+        difference = apart(axis)
+        total.addcmul_(difference, difference)
+    return total
 
 
 def _take(xyz: Tensor, indices: Tensor) -> Tensor:
