@@ -6,9 +6,11 @@
 
 Prints, line by line as they are found: a bf16 product to compare with; grouping and spectrograms on
 the device; for every teacher its bare forward pass, stage 1 from scratch, what one core makes of
-its views, and how far its features are from the CPU's; the loader alone; the student alone on
-batches in memory, with and without activation checkpointing and compilation, with its peak memory
-and its share of the product's speed; and the full loop. A line says what there was no time for.
+its views (and all at once, where that may be too little), and how far its features are from the
+CPU's; the loader alone; how far the gradients of a recorded step are from the step's own; the
+student alone on batches in memory, with and without activation checkpointing and compilation, with
+its peak memory and its share of the product's speed; and the full loop. A line says what there was
+no time for.
 """
 
 import argparse
