@@ -59,6 +59,13 @@ class Params:
         if self.train.score_every is not None:
             self._can_be_scored()
 
+    @property
+    def untrained(self) -> list[str]:
+        """Modalities of the student that no source of its training has: they would be saved as they
+        were drawn. A recipe that trains nothing, to extract or to score with, may have some."""
+        trained = {self.sources[source].modality for source in self.train.sources}
+        return [modality for modality in self.student.modalities if modality not in trained]
+
     def _can_be_scored(self) -> None:
         if not self.benchmarks:
             raise ValueError("train.score_every needs benchmarks, found none")

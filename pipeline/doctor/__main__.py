@@ -3,10 +3,10 @@
     python -m pipeline.doctor                                   of params.yaml
     python -m pipeline.doctor --params configs/unialign.yaml    of the paper's recipe
 
-Looks at the raw folder of every source (listed by its converter, no medium opened), shards, stores,
-teachers' weights, tools and disks. What is missing is told with where to get it, its size and
-licence; what is wrong with what was found and the layout expected. `to make` is what the stages
-have still to make. Exit code 1 where anything is missing or wrong.
+Looks at the recipe itself, the raw folder of every source (listed by its converter, no medium
+opened), shards, stores, teachers' weights, tools and disks. What is missing is told with where to
+get it, its size and licence; what is wrong with what was found and the layout expected. `to make`
+is what the stages have still to make. Exit code 1 where anything is missing or wrong.
 """
 
 import argparse
@@ -35,10 +35,12 @@ def main() -> None:
         from pipeline.doctor.finding import FAULTS, summary, tables
         from pipeline.doctor.machine import machine
         from pipeline.doctor.made import shards, stores
+        from pipeline.doctor.recipe import recipe
         from pipeline.doctor.space import space
         from pipeline.doctor.teachers import teachers
 
     findings = [
+        *recipe(params),
         *datasets(params),
         *shards(params),
         *stores(params),

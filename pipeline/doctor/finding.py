@@ -25,7 +25,7 @@ class Finding:
     """One thing."""
 
     kind: str
-    """dataset, shards, store, teacher, tool or disk."""
+    """recipe, dataset, shards, store, teacher, tool or disk."""
     name: str
     state: State
     text: str

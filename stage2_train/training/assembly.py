@@ -168,11 +168,8 @@ def _check_splits(splits: Mapping[str, BatchSplit], ranks: int, config: TrainCon
 
 
 def _check_modalities(params: Params) -> None:
-    """What no source trains would be saved as it was drawn."""
-    trained = {params.sources[source].modality for source in params.train.sources}
-    for modality in params.student.modalities:
-        if modality not in trained:
-            raise UserError(
-                f"student.modalities has '{modality}', which no source of train.sources trains; "
-                "add such a source or leave the modality out"
-            )
+    if params.untrained:
+        raise UserError(
+            f"student.modalities has '{params.untrained[0]}', which no source of train.sources "
+            "trains; add such a source or leave the modality out"
+        )

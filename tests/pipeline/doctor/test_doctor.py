@@ -130,3 +130,13 @@ def test_a_disk_too_small_for_the_stores_is_told(here: Path, monkeypatch, capsys
     assert rows["disk shards"].startswith("there ")
     said = r"wrong cache/unialign: 0 GB free; .* take [1-9]\d*\.\d GB.* larger disk's folder"
     assert re.match(said, rows["disk cache"]), rows["disk cache"]
+
+
+def test_a_modality_that_nothing_trains_is_wrong(here: Path, monkeypatch, capsys) -> None:
+    make_all(here)
+    paper_params(here / "params.yaml", train={"sources": {"imagenet": 1, "shapenet": 1}})
+    code, rows = doctor(monkeypatch, capsys)
+    assert code == 1
+    assert rows["recipe student.modalities"].startswith(
+        "wrong no source of train.sources trains video, depth, audio; add one of each"
+    )
