@@ -6,13 +6,14 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.gpu_feed import every_core_rate, feed_of, feed_rate, one_core_rate
+from benchmarks.gpu_feed import MOST_STEPS, every_core_rate, feed_of, feed_rate, one_core_rate
 from benchmarks.gpu_parts import Table, wait_for_device
 from pipeline.config import Params
 from pipeline.device import default_device
@@ -24,7 +25,6 @@ from stage2_train.training.trainer import Trainer
 from stage2_train.training.update import Update
 
 ALONE_SECONDS, LOOP_SECONDS = 6.0, 10.0
-MOST_STEPS = 30
 PARTS = 8
 RATE = 1e-9
 """Learning rate, too small to matter."""
@@ -54,7 +54,8 @@ def measure(table: Table, params: Params, product: float) -> None:
         table.part("recording", 15 if on_gpu else 5, student.compare_recorded)
         table.part("alone", 15, lambda: student.measure("student alone", recompute=False))
         table.part("checkpointed", 15, lambda: student.measure("  checkpointing", recompute=True))
-        table.part("loop", 20 if on_gpu else 10, lambda: full_loop(table, student, feed, limit))
+        loop = partial(full_loop, table, student, feed, limit)
+        table.part("full loop", 20 if on_gpu else 10, lambda: loop("full loop"))
         if not on_gpu:
             return
         # Behind all else: compiling takes a minute or two.
@@ -62,7 +63,7 @@ def measure(table: Table, params: Params, product: float) -> None:
         student.rates.clear()
         table.part("compiled", 65, lambda: student.measure("student compiled", False))
         if student.rates:
-            table.part("loop, compiled", 20, lambda: full_loop(table, student, feed, limit))
+            table.part("full loop, compiled", 20, lambda: loop("full loop, compiled"))
             table.part("both", 20, lambda: student.measure("  checkpointing", recompute=True))
 
 
@@ -117,18 +118,22 @@ class Alone:
 
     def compare_recorded(self) -> None:
         """How far the gradients of a recorded step are from those of the same step as it was, and
-        how far those of two such steps are."""
+        how far those of two such steps are; and how fast such a step is."""
         trainer, same = self.trainer, cycle([next(self._feed)])
         trainer.update = Update(trainer.objective, trainer.optimizer, trainer.config.accumulate)
-        found = []
+        found, seconds = [], []
         for _ in range(WARM_UP + 1):
+            started = time.monotonic()
             trainer.update(same, RATE, lambda: False)
+            seconds.append(time.monotonic() - started)
             gradients = [p.grad for p in trainer.objective.parameters() if p.grad is not None]
             found.append(torch.cat([gradient.flatten() for gradient in gradients]))
         *_, before, last, recorded = found
         for what, other in (("gradients of a step done twice, apart", before),
                             ("  done and recorded, apart", recorded)):  # fmt: skip
             self._table.line(what, float((other - last).norm() / last.norm()))
+        rate = trainer.config.batch_size / seconds[WARM_UP - 1]
+        self._table.line("student, launched kernel by kernel", rate, "samples/s")
 
     def measure(self, what: str, recompute: bool) -> None:
         """Samples a second, peak memory, and the share of the product's speed."""
@@ -178,19 +183,12 @@ def _first_rows(loaded: LoadedBatches) -> LoadedBatches:
     def first(x: Tensor) -> Tensor:
         return x[: max(1, len(x) // PARTS)]
 
-    batches = [
-        replace(
-            batch,
-            inputs=tuple(map(first, batch.inputs)),
-            text=first(batch.text),
-            targets={name: first(target) for name, target in batch.targets.items()},
-        )
-        for batch in loaded.batches
-    ]
-    return replace(loaded, batches=batches)
+    return replace(loaded, batches=[batch.mapped(first) for batch in loaded.batches])
 
 
-def full_loop(table: Table, student: Alone, feed: Iterator[LoadedBatches], limit: float) -> None:
+def full_loop(
+    table: Table, student: Alone, feed: Iterator[LoadedBatches], limit: float, what: str
+) -> None:
     """Updates on fresh data: samples a second, beside the student's alone and `limit`, and the
     share of time that they waited for it."""
     trainer, recompute = student.trainer, False not in student.rates
@@ -201,7 +199,7 @@ def full_loop(table: Table, student: Alone, feed: Iterator[LoadedBatches], limit
         steps += 1
     seconds = time.monotonic() - started
     rate = steps * trainer.config.batch_size / seconds
-    table.line("full loop", rate, "samples/s")
+    table.line(what, rate, "samples/s")
     table.line(
         "  over min(student alone, cores x one core)", rate / min(student.rates[recompute], limit)
     )

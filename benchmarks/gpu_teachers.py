@@ -24,7 +24,7 @@ from stage1_extract.shared_views import (
     seen_samples,
     wanted,
 )
-from stage1_extract.tar_task import MOST_SAMPLES
+from stage1_extract.tar_task import parts_of
 from stage1_extract.teachers import load_teacher
 
 COMPARED = 4
@@ -116,11 +116,8 @@ def one_core_rate(extraction: Extraction) -> float:
 def every_core_rate(extraction: Extraction, core: float, cores: int) -> float:
     """Samples a second whose views all cores make at once; `core` is what one makes alone."""
     info, seen = extraction.index.shards[0], (wanted(extraction.forward),)
-    tasks = [
-        ViewsTask(TarRows(extraction.folder, info, rows), seen)
-        for start in range(0, info.count, MOST_SAMPLES)
-        if (rows := range(start, min(info.count, start + MOST_SAMPLES)))
-    ]
+    tar = TarRows(extraction.folder, info, range(info.count))
+    tasks = [ViewsTask(part, seen) for part in parts_of(tar)]
     work = Counted(seen_samples, _samples_of)
     return all_cores_rate(work, tasks, cores, ONE_CORE_SECONDS * cores * core)
 

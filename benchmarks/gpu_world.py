@@ -1,8 +1,7 @@
 """A made world for `benchmarks.gpu`: files of real datasets' sizes, models of the official layouts.
 
-JPEGs of 500 x 375, clouds of 10,000 points, VGA depth, 10 s of 44.1 kHz FLAC, and 10 s of 340 x 256
-H.264, as the preparation stores them; a CLIP, a ULIP-1 and two ViT-Lens-L with random weights. For
-speed only.
+The media of `benchmarks.view_members`, as the preparation stores them; a CLIP, a ULIP-1 and two
+ViT-Lens-L with random weights. For speed only.
 """
 
 import json
@@ -10,14 +9,12 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from benchmarks.gpu_media import MAKERS, Members
+from benchmarks import view_members
 from pipeline.config import Params, SourceConfig
 from pipeline.shards import FORMAT, ROWS, ShardIndex, ShardInfo, write_index, write_shard
 from pipeline.transcoding import transcoded
@@ -45,8 +42,6 @@ class Scale:
 
     samples: dict[str, int]
     """Of each source, in tars that are there `repeats` times."""
-    made: int
-    """Different files among them; the others are copies under other keys."""
     a_tar: int
     repeats: int
     clip: dict[str, Any] | None
@@ -64,7 +59,6 @@ class Scale:
 
 FULL = Scale(
     samples={"images": 2048, "clips": 384, "clouds": 768, "depths": 768, "sounds": 768},
-    made=48,
     a_tar=256,
     repeats=5,
     clip=None,
@@ -78,7 +72,6 @@ FULL = Scale(
 _TINY_TEXT = {"width": 16, "layers": 1, "heads": 2}
 TINY = Scale(
     samples=dict.fromkeys(PAIRS, 12),
-    made=3,
     a_tar=6,
     repeats=2,
     clip={
@@ -124,8 +117,7 @@ def make_world(root: Path, scale: Scale) -> Params:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
         weights_of = make_teachers(pool, root, scale)
-        made = {name: pool.map(partial(_files, name), range(scale.made)) for name in PAIRS}
-        write_shards(root, scale, {name: list(files) for name, files in made.items()})
+        write_shards(root, scale)
         teachers = weights_of()
     weights = {"batch_size": scale.encoded, "precision": "bfloat16"}
     sections = {
@@ -177,17 +169,17 @@ def make_teachers(
     return finished
 
 
-def write_shards(root: Path, scale: Scale, files: dict[str, list[Members]]) -> None:
-    """Prepared shards of every source, of its files in turn."""
+def write_shards(root: Path, scale: Scale) -> None:
+    """Prepared shards of every source: one sample under many keys."""
     for name, (modality, _) in PAIRS.items():
-        folder, count = root / "shards" / name / "train", scale.samples[name]
+        folder, count, media = root / "shards" / name / "train", scale.samples[name], stored(name)
         folder.mkdir(parents=True)
         written = [
             write_shard(
                 folder / f"{first // scale.a_tar:06d}.tar",
                 [
-                    (f"{name}-{i}", files[name][i % scale.made])
-                    for i in range(first, min(count, first + scale.a_tar))
+                    (f"{name}-{number}", media | _words(name, number % len(CLASSES)))
+                    for number in range(first, min(count, first + scale.a_tar))
                 ],
             )
             for first in range(0, count, scale.a_tar)
@@ -215,14 +207,22 @@ def repeated(folder: Path, tars: list[ShardInfo], times: int) -> Iterator[ShardI
         yield msgspec.structs.replace(tar, name=name)
 
 
-def _files(source: str, number: int) -> Members:
-    """Of one sample, as the preparation stores them."""
-    rng, label = np.random.default_rng([number, *source.encode()]), number % len(CLASSES)
-    more = {"depth": {"encoding": "sunrgbd-raw", "baseline": 0.075, "fx": 570.0}}
-    meta = {"id": number, "labels": [label], **(more if source == "depths" else {})}
-    members = {
-        **MAKERS[source](rng),
-        "meta.json": json.dumps(meta).encode(),
+def stored(source: str) -> dict[str, bytes]:
+    """A sample's media, as the preparation stores them."""
+    jpeg = view_members.jpeg
+    media: dict[str, Callable[[], dict[str, bytes]]] = {
+        "images": lambda: {"image.jpg": jpeg()},
+        "clips": lambda: view_members.clip(250, (340, 256)),
+        "clouds": lambda: {"points.npy": view_members.cloud(), "image.jpg": jpeg(256, 256)},
+        "depths": lambda: {**view_members.depth(), "image.jpg": jpeg(640, 480)},
+        "sounds": lambda: {"audio.flac": view_members.sound(), "image.jpg": jpeg(340, 256)},
+    }
+    return transcoded(media[source](), msgspec.convert(source_of(source), SourceConfig))
+
+
+def _words(source: str, label: int) -> dict[str, bytes]:
+    sensor = {"depth": view_members.SENSOR} if source == "depths" else {}
+    return {
+        "meta.json": json.dumps({"labels": [label], **sensor}).encode(),
         "text.json": json.dumps({"captions": [f"a {CLASSES[label]}"]}).encode(),
     }
-    return transcoded(members, msgspec.convert(source_of(source), SourceConfig))

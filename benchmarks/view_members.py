@@ -10,6 +10,8 @@ import soundfile
 from PIL import Image
 
 RATE = 44100
+SENSOR = {"encoding": "millimetres", "baseline": 0.075, "fx": 520.0}
+"""Of the depth map."""
 
 
 @cache
@@ -55,8 +57,7 @@ def depth() -> dict[str, bytes]:
     raw[grey < 20] = 0
     file = io.BytesIO()
     Image.fromarray(raw.astype(np.uint16)).save(file, "png")
-    sensor = {"encoding": "millimetres", "baseline": 0.075, "fx": 520.0}
-    return {"depth.png": file.getvalue(), "meta.json": json.dumps({"depth": sensor}).encode()}
+    return {"depth.png": file.getvalue(), "meta.json": json.dumps({"depth": SENSOR}).encode()}
 
 
 def sound() -> bytes:

@@ -75,7 +75,7 @@ def tar_features(
     views = list(map(wanted, passes))
     once = tuple(dict.fromkeys(views))
     places = [once.index(each) for each in views]
-    tasks = (ViewsTask(part, once) for tar in tars for part in _parts(tar))
+    tasks = (ViewsTask(part, once) for tar in tars for part in parts_of(tar))
     ahead = BATCHES_AHEAD * max(each.rows_per_batch for each in passes) // MOST_SAMPLES
     with closing(workers.map(tasks, ahead)) as made, _one_thread_beside_gpu():
         for tar in tars:
@@ -103,7 +103,7 @@ def _one_thread_beside_gpu() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _parts(tar: TarRows) -> Iterator[TarRows]:
+def parts_of(tar: TarRows) -> Iterator[TarRows]:
     """A tar in parts of equal size, but for one sample, so that no worker is left a small rest."""
     parts = _part_count(tar)
     bounds = [len(tar.rows) * part // parts for part in range(parts + 1)]

@@ -16,9 +16,8 @@ from pipeline.weights import file_sha256
 from stage2_train.stream.order import split_over_ranks
 from stage2_train.stream.texts import build_text_table
 from stage2_train.student import Student
-from stage2_train.student.fused_block import fused
 from stage2_train.student.portable import TENSORS, read_card
-from stage2_train.training.assembly import Assembly
+from stage2_train.training.assembly import Assembly, use_gpu_blocks
 from stage2_train.training.trainer import STUDENT, Trainer
 
 
@@ -99,8 +98,7 @@ def _assemble(plan: Plan, params: Params, device: torch.device, ranks: int) -> A
     assert plan.mode != "probe"
     classifier = Classifier(student, modality, plan.mode, index.classes, texts.features)
     if device.type == "cuda" and plan.mode == "adapters":
-        student.hold_trunk_in(torch.bfloat16)
-        student.run_block = fused
+        use_gpu_blocks(student)
     return Assembly(
         config, {plan.source: index}, {plan.source: []},
         split_over_ranks({plan.source: config.batch_size}, ranks),

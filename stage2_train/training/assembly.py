@@ -97,11 +97,16 @@ def assemble(params: Params, device: torch.device, ranks: int) -> Assembly:
         student, projectors, texts, targets, splits, config.anchor, config.objectives
     )
     if device.type == "cuda":
-        student.hold_trunk_in(torch.bfloat16)
-        student.run_block = fused
+        use_gpu_blocks(student)
     if config.compile:
         compile_blocks(student, len(config.sources))
     return Assembly(config, indexes, targets, splits, student, texts, objective.to(device))
+
+
+def use_gpu_blocks(student: Student) -> None:
+    """Train by what a GPU does best: fused blocks, over a trunk in autocast's bfloat16."""
+    student.hold_trunk_in(torch.bfloat16)
+    student.run_block = fused
 
 
 def compile_blocks(student: Student, sources: int) -> None:

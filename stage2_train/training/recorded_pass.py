@@ -76,6 +76,7 @@ class RecordedPass:
         try:
             self._replay = self._record(self._run_held)
         except RuntimeError as error:
+            self._held = []
             reason = str(error).strip().partition("\n")[0]
             print(f"the step could not be recorded as a CUDA graph and runs without: {reason}")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gpu_cores import Counted, all_cores_rate
-from benchmarks.gpu_world import PAIRS, _files, repeated
+from benchmarks import gpu_cores
+from benchmarks.gpu_world import PAIRS, repeated, stored
 from pipeline.rows import read_rows
 from pipeline.samples import check_member
 from pipeline.shards import write_shard
@@ -15,7 +15,7 @@ from pipeline.shards import write_shard
 @pytest.mark.parametrize("source", [name for name in PAIRS if name != "clips"])  # a second to make
 def test_a_sample_holds_what_its_views_are_made_of(source: str) -> None:
     modality, _ = PAIRS[source]
-    check_member(_files(source, 1), modality)
+    check_member(stored(source), modality)
 
 
 def test_tars_that_are_there_again_are_read_as_the_first(tmp_path: Path) -> None:
@@ -27,5 +27,8 @@ def test_tars_that_are_there_again_are_read_as_the_first(tmp_path: Path) -> None
         assert read_rows(tmp_path, tar, [0, 1]) == read_rows(tmp_path, tars[number % 2], [0, 1])
 
 
-def test_what_all_cores_make_is_counted_in_samples() -> None:
-    assert all_cores_rate(Counted(np.square, int), [3, 5], cores=1, samples=12) > 0
+def test_what_all_cores_make_is_counted_in_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([10.0, 12.0])
+    monkeypatch.setattr(gpu_cores.time, "perf_counter", lambda: next(seconds))
+    work = gpu_cores.Counted(np.square, int)  # four tasks of 3, 5, 3 and 5 samples, in 2 s
+    assert gpu_cores.all_cores_rate(work, [3, 5], cores=1, samples=12) == 8

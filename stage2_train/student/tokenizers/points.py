@@ -48,8 +48,8 @@ class MiniPointNet(nn.Module):
 def largest(x: Tensor) -> Tensor:
     """The largest of each feature over a group's points, [G, C] of [G, K, C].
 
-    On a GPU one of several equal points gets all the gradient that on the CPU they share, for to
-    count them costs an H200 5 ms a step. The weights' is the same: equal points have equal inputs.
+    On a GPU one of several equal points gets all the gradient that on the CPU they share: to count
+    them takes longer than to find them. The weights' is the same, for their inputs are equal too.
     """
     return x.max(1).values if x.is_cuda else x.amax(1)
 
