@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from stage2_train.training.checkpoint import Progress
 from stage2_train.training.recorded_pass import WARM_UP, RecordedPass
@@ -102,3 +103,15 @@ def test_other_shapes_are_recorded_anew(cached_world: Path) -> None:
         total = passes(batches).total.item()
         assert (total == pytest.approx(alone)) == (batches is whole)
     assert len(kept) == 2
+
+
+def test_the_mini_batches_that_were_recorded_stay_as_they_are(cached_world: Path) -> None:
+    trainer = Trainer(params_of(cached_world))
+    passes = recorded(trainer, partial(again, trainer))
+    with trainer.feed(Progress(step=0, cursors={})) as feed:
+        first, second = next(feed).batches, next(feed).batches
+    before = [tensor.clone() for batch in first for tensor in batch.tensors]
+    for batches in [*[first] * (WARM_UP + 1), second]:
+        passes(batches)
+    after = [tensor for batch in first for tensor in batch.tensors]
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
