@@ -58,25 +58,28 @@ def _shear_y(image: Image.Image, sign: float) -> Image.Image:
     return _affine(image, 1, 0, 0, sign * _SHEAR, 1, 0)
 
 
-def _translate_x(image: Image.Image, sign: float) -> Image.Image:
-    """By whole pixels, cut as torchvision cuts, as the next."""
-    return _affine(image, 1, 0, -int(sign * _TRANSLATE * image.width), 0, 1, 0)
-
-
-def _translate_y(image: Image.Image, sign: float) -> Image.Image:
-    return _affine(image, 1, 0, 0, 0, 1, -int(sign * _TRANSLATE * image.height))
-
-
 def _rotate(image: Image.Image, sign: float) -> Image.Image:
     return image.rotate(sign * _ROTATE)
+
+
+def _translated_x(planes: np.ndarray, sign: float) -> np.ndarray:
+    """By whole pixels, cut as torchvision cuts; 0 comes in."""
+    width = planes.shape[2]
+    right, result = int(sign * _TRANSLATE * width), np.zeros_like(planes)
+    result[:, :, max(right, 0) : width + right] = planes[:, :, max(-right, 0) : width - right]
+    return result
+
+
+def _translated_y(planes: np.ndarray, sign: float) -> np.ndarray:
+    return _translated_x(planes.swapaxes(1, 2), sign).swapaxes(1, 2)
 
 
 OPERATIONS: dict[str, Operation] = {
     "identity": lambda planes, sign: planes,
     "shear_x": lambda planes, sign: _moved(planes, _shear_x, sign),
     "shear_y": lambda planes, sign: _moved(planes, _shear_y, sign),
-    "translate_x": lambda planes, sign: _moved(planes, _translate_x, sign),
-    "translate_y": lambda planes, sign: _moved(planes, _translate_y, sign),
+    "translate_x": lambda planes, sign: _translated_x(planes, sign),
+    "translate_y": lambda planes, sign: _translated_y(planes, sign),
     "rotate": lambda planes, sign: _moved(planes, _rotate, sign),
     "brightness": lambda planes, sign: colours.brightness(planes, 1 + sign * _ENHANCE),
     "color": lambda planes, sign: colours.saturation(planes, 1 + sign * _ENHANCE),

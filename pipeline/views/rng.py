@@ -57,8 +57,7 @@ class ViewRng:
 
     def uniforms(self, size: int, low: float = 0.0, high: float = 1.0) -> np.ndarray:
         """Float64 [size] uniform in [low, high): the upper 53 bits of a raw draw each."""
-        unit = (self.raw(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        return low + (high - low) * unit
+        return low + (high - low) * ((self.raw(size) >> np.uint64(11)) * 2.0**-53)
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
         """One float uniform in [low, high): the one that `uniforms` gives."""

@@ -15,7 +15,7 @@ from torchvision.transforms.autoaugment import _apply_op
 from torchvision.transforms.v2.functional import resize, resized_crop
 
 from pipeline.config import ViewsConfig
-from pipeline.views import EVALUATION, ViewMaker, ViewRng, chain_for
+from pipeline.views import EVALUATION, ViewMaker, ViewRng, chain_for, colours
 from pipeline.views.boxes import crop_box, first_fitting_box
 from pipeline.views.image import CropParams, ImageParams, apply_image, sample_crop, sample_image
 from pipeline.views.randaugment import NAMES, OPERATIONS
@@ -109,15 +109,30 @@ def test_draws_of_a_view_are_independent_of_one_another(drawn: list[ImageParams]
     assert np.abs(correlations).max() < 0.05
 
 
-@pytest.mark.parametrize("size", [32, 64, 224, 225])
+@pytest.mark.parametrize("values", [(0, 256), (90, 200), (255, 256)])
+@pytest.mark.parametrize("size", [32, 224, 225])
 @pytest.mark.parametrize(("ours", "theirs"), list(zip(OPERATIONS, TORCHVISION)))
-def test_each_operation_is_torchvisions_at_bin_9_of_31(ours: str, theirs: str, size: int) -> None:
-    image = Image.fromarray(picture(size, size))
+def test_each_operation_is_torchvisions_at_bin_9_of_31(
+    ours: str, theirs: str, size: int, values: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(*values, (size, size, 3), dtype=np.uint8))
+    before = planes(image)
     magnitudes, signed = RandAugment()._augmentation_space(31, (size, size))[theirs]
     magnitude = float(magnitudes[9]) if magnitudes.ndim else 0.0
     for sign in (1, -1) if signed else (1,):
         expected = _apply_op(image, theirs, sign * magnitude, InterpolationMode.NEAREST, None)
-        assert np.array_equal(OPERATIONS[ours](planes(image), sign), planes(expected))
+        assert np.array_equal(OPERATIONS[ours](before, sign), planes(expected))
+    assert np.array_equal(before, planes(image))
+
+
+@REPEATABLE
+@given(st.floats(0.6, 1.4), st.integers(0, 2))
+def test_colours_are_jittered_as_torchvision_does(factor: float, which: int) -> None:
+    theirs = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation)[which]
+    ours = (colours.brightness, colours.contrast, colours.saturation)[which]
+    expected = theirs(Image.fromarray(picture()), factor)
+    assert np.array_equal(ours(planes(Image.fromarray(picture())), factor), planes(expected))
 
 
 def test_the_whole_chain_is_torchvisions_with_the_drawn_values() -> None:
