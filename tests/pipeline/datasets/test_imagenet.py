@@ -67,8 +67,44 @@ def test_the_flat_validation_split_is_labelled_by_the_devkit(tmp_path: Path) -> 
 
 
 def test_a_ground_truth_that_is_short_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no class of it for a picture.*expected line N"):
+    said = (
+        "ground_truth.txt: no class of it for 1 pictures.*such as .*00000002.JPEG; expected line N"
+    )
+    with pytest.raises(UserError, match=said):
         converted(flat(tmp_path, "2\n"), "imagenet", "image", "val", samples=2)
+
+
+def kaggle(root: Path, solution: str) -> Path:
+    return put(root / "raw", {
+        f"ILSVRC/Data/CLS-LOC/train/{TENCH}/{TENCH}_1.JPEG": JPEG,
+        "ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_00000001.JPEG": JPEG,
+        "ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_00000002.JPEG": JPEG,
+        "ILSVRC/Data/CLS-LOC/test/ILSVRC2012_test_00000001.JPEG": JPEG,
+        f"ILSVRC/Annotations/CLS-LOC/train/{TENCH}/{TENCH}_1.xml": "<annotation/>",
+        "ILSVRC/Annotations/CLS-LOC/val/ILSVRC2012_val_00000001.xml": "<annotation/>",
+        "ILSVRC/ImageSets/CLS-LOC/val.txt": "ILSVRC2012_val_00000001 1\n",
+        "LOC_val_solution.csv": "ImageId,PredictionString\n" + solution,
+    })  # fmt: skip
+
+
+def test_kaggles_archive_is_read_as_it_unpacks(tmp_path: Path) -> None:
+    solution = (
+        f"ILSVRC2012_val_00000002,{FISH} 111 108 230 173 {FISH} 1 2 3 4 \n"
+        f"ILSVRC2012_val_00000001,{TENCH} 1 1 2 2 \n"
+    )
+    raw = kaggle(tmp_path, solution)
+    index, samples = converted(raw, "imagenet", "image", "val", samples=2)
+    assert labels(index, samples) == {
+        "ILSVRC2012_val_00000001": [TENCH], "ILSVRC2012_val_00000002": [FISH],
+    }  # fmt: skip
+    index, samples = converted(raw, "imagenet", "image")
+    assert labels(index, samples) == {f"{TENCH}_1": [TENCH]}
+
+
+def test_a_solution_without_a_picture_is_named(tmp_path: Path) -> None:
+    raw = kaggle(tmp_path, f"ILSVRC2012_val_00000002,{FISH} 1 1 2 2\n")
+    with pytest.raises(UserError, match=r"LOC_val_solution.csv: no class.*00000001.JPEG.*a row of"):
+        converted(raw, "imagenet", "image", "val", samples=2)
 
 
 def test_a_partial_validation_split_is_refused_with_the_way_out(tmp_path: Path) -> None:
