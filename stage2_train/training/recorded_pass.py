@@ -5,7 +5,8 @@ take the GPU. A recording is launched at once. It fixes every address: what it r
 where the recorded pass read it, and its results lie where the last ones lay.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +23,28 @@ def cuda_graph(run: Callable[[], None]) -> Callable[[], None]:
 
     Other threads may go on using the GPU meanwhile.
     """
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
+    with _undone(pool), torch.cuda.graph(graph, pool, capture_error_mode="thread_local"):
         run()
     return graph.replay
+
+
+@contextmanager
+def _undone(pool: tuple[int, int]) -> Iterator[None]:
+    """End what a recording that fails leaves begun, up to torch 2.11 (pytorch/pytorch#180395).
+
+    Its stream would stay the current one. The allocator would go on as in a recording, in which
+    memory that two streams used, as they do every mini-batch's, is never free again.
+    """
+    device = torch.cuda.current_device()
+    with torch.cuda.stream(torch.cuda.current_stream()):
+        try:
+            yield
+        except RuntimeError:
+            with suppress(RuntimeError):  # it was ended, and the graph gives its pool back
+                torch.cuda.memory._cuda_endAllocateToPool(device, pool)
+                torch.cuda.memory._cuda_releasePool(device, pool)
+            raise
 
 
 class RecordedPass:

@@ -4,7 +4,8 @@ A recording of a GPU is stood in for by the same work done again where it was do
 there by then; `benchmarks.gpu` compares real ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from stage2_train.training.checkpoint import Progress
-from stage2_train.training.recorded_pass import WARM_UP, RecordedPass
+from stage2_train.training.recorded_pass import WARM_UP, RecordedPass, cuda_graph
 from stage2_train.training.trainer import Trainer
 from tests.stage2_train.training.trainings import params_of
 
@@ -115,3 +116,44 @@ def test_the_mini_batches_that_were_recorded_stay_as_they_are(cached_world: Path
         passes(batches)
     after = [tensor for batch in first for tensor in batch.tensors]
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_a_failing_recording_leaves_begun_is_ended(
+    monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    """Torch's own exit stops at CUDA's error, before it puts stream and allocator back."""
+    current, calls = ["own"], []
+
+    @contextmanager
+    def stream(name: str) -> Iterator[None]:
+        before, current[0] = current[0], name
+        try:
+            yield
+        finally:
+            current[0] = before
+
+    @contextmanager
+    def graph(*_: object, **__: object) -> Iterator[None]:
+        current[0] = "recording"
+        yield
+        raise RuntimeError("capture invalidated")
+
+    def end(*where: object) -> None:
+        calls.append(("end", *where))
+        if ended:
+            raise RuntimeError("not currently recording")
+
+    for name, stand_in in {
+        "CUDAGraph": object, "graph": graph, "graph_pool_handle": lambda: (0, 7),
+        "current_device": lambda: 3, "current_stream": lambda: current[0], "stream": stream,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    monkeypatch.setattr(torch.cuda.memory, "_cuda_endAllocateToPool", end)
+    monkeypatch.setattr(
+        torch.cuda.memory, "_cuda_releasePool", lambda *where: calls.append(("release", *where))
+    )
+    with pytest.raises(RuntimeError, match="capture invalidated"):
+        cuda_graph(lambda: None)
+    assert current == ["own"]
+    assert calls == [("end", 3, (0, 7)), *([] if ended else [("release", 3, (0, 7))])]
