@@ -77,8 +77,8 @@ class Update:
         if not self._objective.student.training:  # a walk over all modules
             self._objective.train()
         waited = self._batches.waited
-        passes, loaded = self._passes(feed)
-        verdict = self._verdict(passes, loaded, stop())
+        passes, replaced, cursors = self._passes(feed)
+        verdict = self._verdict(passes, replaced, stop())
         finite = self._step(verdict)
         self._batches.fetch_ahead(feed)
         found = torch.stack([finite, *verdict.values()])
@@ -86,19 +86,23 @@ class Update:
         updated, *read = found.tolist()
         values, waited = dict(zip(verdict, read)), self._batches.waited - waited
         stopped = values.pop("stop") > 0
-        return StepReport(values, loaded.cursors, waited, updated > 0, stopped)
+        return StepReport(values, cursors, waited, updated > 0, stopped)
 
-    def _passes(self, feed: Iterator[LoadedBatches]) -> tuple[list[StepLoss], LoadedBatches]:
-        """All forward and backward passes of the step, and the data of the last."""
+    def _passes(
+        self, feed: Iterator[LoadedBatches]
+    ) -> tuple[list[StepLoss], int, dict[str, Cursor]]:
+        """All forward and backward passes of the step, how many of their samples stand in for
+        others, and where the sources stand behind them."""
         if self._recorded is not None:
             loaded = self._batches.take(feed)
-            return [self._recorded(loaded.batches)], loaded
+            return [self._recorded(loaded.batches)], _replaced(loaded), loaded.cursors
         self._optimizer.zero_grad(set_to_none=True)
-        passes = []
+        passes, replaced = [], 0
         for number in range(self._accumulate):
             loaded = self._batches.take(feed)
             passes.append(self._backward(loaded.batches, last=number == self._accumulate - 1))
-        return passes, loaded
+            replaced += _replaced(loaded)
+        return passes, replaced, loaded.cursors
 
     def _step(self, verdict: Mapping[str, Tensor]) -> Tensor:
         """Update the weights if loss and gradient are finite, and say so: bool, on the device."""
@@ -131,21 +135,27 @@ class Update:
             return self._module.no_sync()
         return nullcontext()
 
-    def _verdict(
-        self, passes: list[StepLoss], loaded: LoadedBatches, stop: bool
-    ) -> dict[str, Tensor]:
+    def _verdict(self, passes: list[StepLoss], replaced: int, stop: bool) -> dict[str, Tensor]:
         """Means of all ranks and passes, in one exchange; scalars on the device."""
         names = ["loss", *passes[0].parts, "replaced_samples", "stop"]
         rows = [torch.stack([p.total, *p.parts.values()]) for p in passes]
-        counts = [float(sum(batch.replaced for batch in loaded.batches)), float(stop)]
+        counts = [float(replaced), float(stop)]
         # Filled there: a copy of so little from here would wait for the device.
         own = [torch.full((1,), count, device=self._device) for count in counts]
-        summed = self._ranks.summed(torch.cat((torch.stack(rows).mean(0), *own)))
+        summed = self._ranks.summed(torch.cat((_mean(rows), *own)))
         gradients = [p.grad for p in self._objective.parameters() if p.grad is not None]
         use = {
             f"expert_use/{source}/{expert}": share
-            for source, shares in passes[-1].expert_use.items()
-            for expert, share in enumerate(shares.unbind())
+            for source in passes[0].expert_use
+            for expert, share in enumerate(_mean([p.expert_use[source] for p in passes]).unbind())
         }
         norm = nn.utils.get_total_norm(gradients)
         return dict(zip(names, summed.unbind())) | {"gradient_norm": norm} | use
+
+
+def _mean(passes: list[Tensor]) -> Tensor:
+    return torch.stack(passes).mean(0)
+
+
+def _replaced(loaded: LoadedBatches) -> int:
+    return sum(batch.replaced for batch in loaded.batches)

@@ -1,7 +1,13 @@
-"""The update as a GPU takes it: the optimizer is told on the device to leave a step out."""
+"""The update: on a GPU told by the device to leave a step out; what it says of several passes."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+import torch
+
+from stage2_train.stream.loader import LoadedBatches
 from stage2_train.training.checkpoint import Progress
 from stage2_train.training.schedule import make_optimizer
 from stage2_train.training.trainer import Trainer
@@ -26,3 +32,28 @@ def test_a_fused_optimizer_leaves_out_a_step_that_is_not_finite(cached_world: Pa
     assert reports == [True, False, True]
     assert [steps for steps, _ in states] == [{1}, {1}, {2}]
     assert states[0] == states[1] != states[2]
+
+
+def test_a_step_of_several_passes_tells_of_all_of_them(cached_world: Path) -> None:
+    trainer = Trainer(params_of(cached_world, batch_size=26, accumulate=2))
+    encode, used = trainer.objective.encode, []
+
+    def watched(modality: str, x: object) -> object:
+        output = encode(modality, x)
+        used.append(output.use.mean(0))
+        return output
+
+    def marked(feed: Iterator[LoadedBatches]) -> Iterator[LoadedBatches]:
+        """Two samples of each source replaced in the first pass, one in the second."""
+        for replaced, loaded in zip((2, 1), feed):
+            yield replace(
+                loaded, batches=[replace(batch, replaced=replaced) for batch in loaded.batches]
+            )
+
+    trainer.objective.encode = watched
+    with trainer.feed(Progress(step=0, cursors={})) as feed:
+        values = trainer.update(marked(feed), 0.0, lambda: False).values
+    assert values["replaced_samples"] == 2 * (2 + 1)
+    found = [values[f"expert_use/objects/{expert}"] for expert in range(len(used[0]))]
+    assert found == pytest.approx(torch.stack(used[::2]).mean(0).tolist())
+    assert found != pytest.approx(used[2].tolist())
