@@ -33,6 +33,7 @@ from stage2_train.training.ranks import Ranks
 
 LATEST = 2
 PROGRESS = "progress.json"
+_GPU_GENERATOR = "generator.cuda"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +108,13 @@ class Checkpoints:
         """Load the newest whole checkpoint; a damaged one is named and passed over."""
         progress = self._ranks.from_first(self.latest() if self._ranks.first else None)
         if progress is not None:
-            state = _with_generators(tensors)
             folder = self.folder_of(progress.step)
+            reader = dcp.FileSystemReader(folder)
+            state = _with_generators(tensors)
+            if _GPU_GENERATOR not in reader.read_metadata().state_dict_metadata:
+                state.pop(_GPU_GENERATOR, None)  # written where there was no GPU
             with _quiet(folder):
-                dcp.load(state, storage_reader=dcp.FileSystemReader(folder))
+                dcp.load(state, storage_reader=reader)
             _set_generators(state)
         return progress
 
@@ -183,11 +187,11 @@ def _with_generators(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """The tensors beside torch's own generators, in case anything ever draws from them."""
     state = {**tensors, "generator.cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
-        state["generator.cuda"] = torch.cuda.get_rng_state()
+        state[_GPU_GENERATOR] = torch.cuda.get_rng_state()
     return state
 
 
 def _set_generators(state: Mapping[str, Tensor]) -> None:
     torch.set_rng_state(state["generator.cpu"])
-    if "generator.cuda" in state:
-        torch.cuda.set_rng_state(state["generator.cuda"])
+    if _GPU_GENERATOR in state:
+        torch.cuda.set_rng_state(state[_GPU_GENERATOR])

@@ -33,6 +33,17 @@ def test_a_checkpoint_comes_back_whole(tmp_path: Path) -> None:
     assert torch.equal(torch.rand(2), expected)
 
 
+def test_a_gpu_goes_on_from_what_was_saved_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints, tensors = Checkpoints(tmp_path, {}), {"parameter.weight": torch.zeros(3)}
+    save(checkpoints, 4)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: torch.zeros(16, dtype=torch.uint8))
+    assert checkpoints.resume(tensors) is not None
+    assert torch.equal(tensors["parameter.weight"], torch.full((3,), 4.0))
+
+
 def test_kept_are_the_two_latest_the_best_and_every_nth(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, {}, keep_every=4)
     for step, score in zip(range(1, 10), (0.1, 0.2, 0.9, 0.3, 0.2, 0.9, 0.1, 0.3, 0.5)):
