@@ -2,12 +2,14 @@
 
     train.txt, test.txt                                     a line SYNSET-MODEL.npy each
     shapenet_pc/02691156-1a04....npy                        [8192, 3]
-    rendered_images/02691156-1a04.../*_r_000.png, ...       30 views, a depth map beside each
+    rendered_images/02691156-1a04.../*_r_000.png, ...       30 views, depth and others beside each
+or  only_rgb_depth_images/02691156-1a04..._r_000.png, ...   all of them in one folder
     taxonomy.json                                           synsetId and name of each synset
 
 All of it is for training: 41,952 + 10,518 = 52,470 objects of 55 classes, as ULIP itself trains
-(`whole: True`) and the paper's 52.5k say. An object is paired with one RGB view, chosen by its key.
-Its captions are the synset's names; prompts use the first of them.
+(`whole: True`) and the paper's 52.5k say. An object is paired with one RGB view, chosen by its key;
+only_rgb_depth_images are the same pictures, without those that ULIP does not use. Its captions are
+the synset's names; prompts use the first of them.
 """
 
 import os
@@ -31,6 +33,9 @@ LICENCE = "ShapeNet terms of use: non-commercial research and education"
 HOME = "github.com/salesforce/ULIP, which links hf://datasets/SFXX/ulip"
 SIZE = "52,470 clouds, 30 views of each"
 EXPECTED = 52_470
+DEGREES = range(0, 360, 12)
+"""Of the views: NAME_r_012.png."""
+_PICTURES = ("rendered_images", "only_rgb_depth_images")
 _MEND = "put ULIP's own file there"
 
 
@@ -54,8 +59,7 @@ def read(raw: Path, split: str) -> RawDataset:
     there = {entry.name for entry in os.scandir(clouds)} if clouds.is_dir() else set()
     lacking = [name for name in objects if f"{name}.npy" not in there]
     classes = [names[synset] for synset in synsets]
-    views = folder_with(raw, "rendered_images") / "rendered_images"
-    members = partial(_members, clouds, views, names, Labels(classes))
+    members = partial(_members, clouds, _pictures(raw), names, Labels(classes))
     return RawDataset(
         [RawItem(key_of(n), partial(members, n)) for n in objects if f"{n}.npy" in there],
         classes, ("points", "image"), LICENCE, EXPECTED,
@@ -75,17 +79,25 @@ def _members(
     label = names[name.partition("-")[0]]
     return {
         **read_cloud(clouds / f"{name}.npy", name),
-        **read_picture(_view(views / name)),
+        **read_picture(_view(views, name)),
         **described(name, [labels.number(label)], synonyms(label)),
     }
 
 
-def _view(folder: Path) -> Path:
-    """One of an object's RGB views."""
-    views = sorted(path for path in folder.glob("*.png") if "depth" not in path.stem)
+def _pictures(raw: Path) -> Path:
+    """The folder of all pictures, of either name."""
+    folder = folder_with(raw, *_PICTURES)
+    return next((folder / name for name in _PICTURES if (folder / name).is_dir()), folder)
+
+
+def _view(pictures: Path, name: str) -> Path:
+    """One of an object's RGB views, in its own folder or among those of all."""
+    folder = pictures / name if (pictures / name).is_dir() else pictures
+    paths = (folder / f"{name}_r_{angle:03d}.png" for angle in DEGREES)
+    views = [path for path in paths if path.is_file()]
     if not views:
-        raise UnreadableSample(f"rendered_images/{folder.name}: no RGB view")
-    number = int.from_bytes(blake2b(folder.name.encode(), digest_size=8).digest())
+        raise UnreadableSample(f"{pictures.name}: no RGB view {name}_r_*.png")
+    number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
     return views[number % len(views)]
 
 

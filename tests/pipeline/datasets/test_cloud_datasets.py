@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import h5py
@@ -100,9 +101,12 @@ def test_scanobjectnn_of_another_type_is_told_in_words(tmp_path: Path) -> None:
         converted(scanned(tmp_path, [1], "<i8"), "scanobjectnn", "points", "test", samples=1)
 
 
+def pictures(name: str, *kinds: str) -> dict[str, bytes]:
+    return {f"{name}_r_{angle:03}{kind}.png": saved(corners().rotate(angle), "png")
+            for angle in (0, 12) for kind in kinds}  # fmt: skip
+
+
 def triplets(root: Path) -> Path:
-    pictures = {f"plane-1_r_{angle:03}{kind}.png": saved(corners(), "png")
-                for angle in (0, 12) for kind in ("", "_depth0001")}  # fmt: skip
     taxonomy = [
         {"synsetId": "02", "name": "airplane,aeroplane", "children": [], "numInstances": 1},
         {"synsetId": "03", "name": "sofa", "children": [], "numInstances": 1},
@@ -114,7 +118,7 @@ def triplets(root: Path) -> Path:
         "shapenet_pc/03-9.npy": npy_bytes(CLOUD[:, :3]),
     })  # fmt: skip
     for name in ("02-1", "03-9"):
-        put(raw / "rendered_images" / name, pictures)
+        put(raw / "rendered_images" / name, pictures(name, "", "_depth0001"))
     return raw
 
 
@@ -132,12 +136,30 @@ def test_ulip_triplets_have_a_cloud_one_rgb_view_and_the_names_of_the_synset(
     assert "2 of 52,470" in said
 
 
-def test_ulip_depth_maps_are_no_view(tmp_path: Path) -> None:
+def test_ulip_of_all_five_renderings_the_rgb_is_the_view(tmp_path: Path) -> None:
     raw = triplets(tmp_path)
+    for name in ("02-1", "03-9"):
+        others = pictures(name, "_albedo0001", "_depth0001", "_id0001", "_normal0001")
+        put(raw / "rendered_images" / name, dict.fromkeys(others, b"no picture"))
+    _, samples = converted(raw, "ulip_shapenet", "points")
+    colours = pictures("any", "").values()
+    assert all(each["image.png"] in colours for each in samples.values())
     for view in (raw / "rendered_images" / "03-9").glob("*_r_0??.png"):
         view.unlink()
-    converted(raw, "ulip_shapenet", "points", max_rejected=0.5)
-    assert rejected(raw) == {"03-9": "rendered_images/03-9: no RGB view"}
+    converted(raw, "ulip_shapenet", "points", max_rejected=0.5, samples_per_shard=1)
+    assert rejected(raw) == {"03-9": "rendered_images: no RGB view 03-9_r_*.png"}
+
+
+def test_ulip_pictures_in_one_folder_are_the_same_views(tmp_path: Path) -> None:
+    raw = triplets(tmp_path)
+    _, apart = converted(raw, "ulip_shapenet", "points")
+    flat = raw / "only_rgb_depth_images"
+    flat.mkdir()
+    for path in list((raw / "rendered_images").rglob("*.png")):
+        path.rename(flat / path.name)
+    shutil.rmtree(raw / "rendered_images")
+    _, together = converted(raw, "ulip_shapenet", "points", samples_per_shard=1)
+    assert together == apart
 
 
 def test_a_synset_without_a_name_is_told(tmp_path: Path) -> None:
