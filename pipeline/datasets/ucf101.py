@@ -6,7 +6,8 @@
     ucfTrainTestlist/testlist01.txt (02, 03)          ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi
 
 From www.crcv.ucf.edu/data/UCF101.php. Splits are train01, test01 and so on; what others call the
-validation split is test01.
+validation split is test01. Scripts of MMAction2 and PaddleVideo unpack the same into videos/ and
+annotations/.
 """
 
 import re
@@ -30,13 +31,14 @@ SAMPLES = {
 }  # fmt: skip
 """Lines of the lists."""
 CLASSES = 101
+LISTS, VIDEOS = ("ucfTrainTestlist", "annotations"), ("UCF-101", "videos")
+"""Names of the two folders: the archives' own, and those of download scripts."""
 
 
 def read(raw: Path, split: str) -> RawDataset:
     """List a split; prompts have the words of a class: `apply eye makeup`."""
     known_split(split, *SAMPLES)
-    lists = folder_with(raw, "ucfTrainTestlist") / "ucfTrainTestlist"
-    videos = folder_with(raw, "UCF-101") / "UCF-101"
+    lists, videos = _either(raw, LISTS), _either(raw, VIDEOS)
     classes = _classes(lists / "classInd.txt")
     labels = Labels(classes)
     wanted = _wanted(lists / f"{split[:-2]}list{split[-2:]}.txt")
@@ -56,6 +58,12 @@ def read(raw: Path, split: str) -> RawDataset:
     is_test = split.startswith("test")
     words = [_words(name) for name in classes]
     return RawDataset(items, classes, ("video",), LICENCE, SAMPLES[split], is_test, words, notes)
+
+
+def _either(raw: Path, names: tuple[str, str]) -> Path:
+    """The folder of one of the names; of the first where there is none."""
+    paths = [folder_with(raw, name) / name for name in names]
+    return next((path for path in paths if path.is_dir()), paths[0])
 
 
 def _classes(path: Path) -> list[str]:

@@ -42,6 +42,14 @@ def test_a_test_list_has_its_clips_and_the_words_of_their_classes(root: Path) ->
     assert sample["video.mp4"] == clip(6, "avi", "mpeg4")
 
 
+def test_folders_of_download_scripts_are_found(root: Path) -> None:
+    (root / "raw/ucfTrainTestlist").rename(root / "raw/annotations")
+    (root / "raw/UCF-101").rename(root / "raw/videos")
+    (root / "raw/rawframes").mkdir()
+    _, samples = converted(root / "raw", "ucf101", "video", "test01")
+    assert samples.keys() == {f"v_{action}_g01_c01" for action in ACTIONS}
+
+
 def test_a_training_list_goes_on_without_what_is_missing(root: Path, capsys) -> None:
     (root / "raw/UCF-101" / avi("YoYo", 8)).unlink()
     index, _ = converted(root / "raw", "ucf101", "video", "train01")
