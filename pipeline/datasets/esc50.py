@@ -2,8 +2,10 @@
 
     meta/esc50.csv      filename, fold, target, category, ...
     audio/*.wav         44.1 kHz, one channel
+or  esc50.csv, audio/audio/*.wav, audio/audio/{44100,16000}/*.wav
 
-From github.com/karolpiczak/ESC-50. All of it is the split `test`: zero-shot scores are the mean
+From github.com/karolpiczak/ESC-50, or as Kaggle gives it out (mmoreaux), whose copies at 16 kHz are
+not read. All of it is the split `test`: zero-shot scores are the mean
 over the folds, and each sample's `fold` (1 to 5) stands in its meta.json.
 """
 
@@ -24,18 +26,21 @@ SAMPLES = 2000
 CLASSES = 50
 FOLDS = 5
 """All three: the repository's README."""
+TABLES = ("meta/esc50.csv", "esc50.csv")
+RESAMPLED = "16000"
+"""Kaggle's folder of copies."""
 _COLUMNS = ("filename", "fold", "target", "category")
 
 
 def read(raw: Path, split: str) -> RawDataset:
     """List the one split, `test`; prompts have spaces where the categories have underscores."""
     known_split(split, "test")
-    raw = folder_with(raw, "meta/esc50.csv")
-    table = raw / "meta" / "esc50.csv"
+    raw, table = _found(raw)
     rows = list(read_table(table, _COLUMNS))
     classes = _classes(table, {(target, category) for _, _, target, category in rows})
     _check_folds(table, {fold for _, fold, _, _ in rows})
-    there = {path.name.lower(): path for path in list_files(raw / "audio", (".wav",)).files}
+    files = list_files(raw / "audio", (".wav",)).files
+    there = {path.name.lower(): path for path in files if path.parent.name != RESAMPLED}
 
     def members(name: str, fold: str, label: str) -> dict[str, bytes]:
         return {**sound(there[name.lower()]), **described(name, [int(label)], fold=int(fold))}
@@ -49,6 +54,16 @@ def read(raw: Path, split: str) -> RawDataset:
     words = [name.replace("_", " ") for name in classes]
     notes = noted(f"files of {table} are not there", lacking)
     return RawDataset(items, classes, ("audio",), LICENCE, SAMPLES, True, words, notes)
+
+
+def _found(raw: Path) -> tuple[Path, Path]:
+    """The folder of audio/, and the table below it or in it; the official ones where neither is."""
+    for name in TABLES:
+        folder = folder_with(raw, name)
+        if (folder / name).is_file() and (folder / "audio").is_dir():
+            return folder, folder / name
+    folder = folder_with(raw, TABLES[0])
+    return folder, folder / TABLES[0]
 
 
 def _classes(table: Path, targets: set[tuple[str, str]]) -> list[str]:

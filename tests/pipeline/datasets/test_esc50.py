@@ -38,6 +38,20 @@ def test_all_of_it_is_one_split_with_the_fold_of_each(tmp_path: Path) -> None:
     assert (meta["fold"], meta["labels"], meta["id"]) == (2, [2], "2-10005-A-2.wav")
 
 
+def test_kaggles_layout_is_the_same_without_its_copies_at_16_khz(tmp_path: Path) -> None:
+    make(tmp_path)
+    _, official = converted(tmp_path / "raw", "esc50", "audio", "test")
+    raw = tmp_path / "raw"
+    (raw / "meta/esc50.csv").rename(raw / "esc50.csv")
+    (raw / "audio").rename(raw / "sounds")
+    (raw / "audio").mkdir()
+    (raw / "sounds").rename(raw / "audio/audio")
+    copies = [path.name for path in (raw / "audio/audio").iterdir()]
+    put(raw / "audio/audio/16000", dict.fromkeys(copies, audio_bytes(hum(0.1))))
+    _, kaggles = converted(raw, "esc50", "audio", "test", samples_per_shard=1)
+    assert kaggles == official
+
+
 def test_a_benchmark_that_lacks_a_file_is_refused_until_told(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "raw/audio/1-10000-A-0.wav").unlink()
