@@ -1,8 +1,9 @@
 """Clips of YouTube videos, found below a folder by the names that download scripts give them.
 
-Recognised are ID, ID_START and ID_START_END, each also with a Y before it, at any depth. ID has 11
-characters and may begin with - or _; START and END are seconds (30, 000030 or 30.000), with END
-also milliseconds (30000_40000). Keys have the Y always, as no key may begin with __.
+Recognised are ID, ID_START, ID_START_END and ID_START-END, each also with a Y before it, and id_ID,
+at any depth. ID has 11 characters and may begin with - or _; START and END are seconds (30, 000030
+or 30.000), with END also milliseconds (30000_40000). Keys have the Y always, as no key may begin
+with __.
 """
 
 import re
@@ -14,7 +15,9 @@ from pipeline.errors import UnreadableSample, UserError
 from pipeline.samples import decode_member
 
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
-_NAME = re.compile(rf"Y?([\w-]{{11}})(?:_({_NUMBER})(?:_({_NUMBER}))?)?", re.ASCII)
+_NAME = re.compile(
+    rf"(?:Y|id_(?=.{{11}}\Z))?([\w-]{{11}})(?:_({_NUMBER})(?:[_-]({_NUMBER}))?)?", re.ASCII
+)
 LONGEST = 15
 """Seconds of what passes for a clip of ten."""
 _SHORTEST_IN_MILLISECONDS = 1000

@@ -21,10 +21,22 @@ STARTS = st.integers(0, 36000)
 @given(IDS, STARTS, st.sampled_from(["", "Y"]))
 def test_every_known_form_is_read(identifier: str, start: int, before: str) -> None:
     name = before + identifier
-    forms = ["{n}_{s}", "{n}_{s:06d}", "{n}_{s}.000", "{n}_{s}_{e}", "{n}_{s}000_{e}000"]
+    forms = ["{n}_{s}", "{n}_{s:06d}", "{n}_{s}.000", "{n}_{s}_{e}", "{n}_{s}000_{e}000",
+             "{n}_{s}.0-{e}.0"]  # fmt: skip
     read = {clip_name(form.format(n=name, s=start, e=start + 10)) for form in forms}
     assert read == {(identifier, start)}
     assert clip_name(name) == (identifier, None)
+
+
+@settings(max_examples=30)
+@given(IDS)
+def test_a_prefix_of_a_script_is_no_part_of_the_id(identifier: str) -> None:
+    assert clip_name(f"id_{identifier}") == (identifier, None)
+
+
+def test_an_id_may_begin_as_the_prefix() -> None:
+    assert clip_name("id_abcdefgh") == ("id_abcdefgh", None)
+    assert clip_name("id_abcdefgh_000030") == ("id_abcdefgh", 30)
 
 
 @pytest.mark.parametrize("stem", ["", "short", "._abcdefghijk", "abcdefghijk_x", "esc50 readme"])
