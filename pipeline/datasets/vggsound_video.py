@@ -17,4 +17,4 @@ __all__ = ["HOME", "LICENCE", "SIZE", "read"]
 
 def read(raw: Path, split: str) -> RawDataset:
     """List the clips of a split that are there."""
-    return listed(raw, split, clip, ("video",))
+    return listed(raw, split, clip, "video")

@@ -27,15 +27,17 @@ def listed(
     raw: Path,
     split: str,
     media: Callable[[Path], dict[str, bytes]],
-    members: tuple[str, ...],
+    member: str,
+    suffixes: tuple[str, ...] = CLIPS,
 ) -> RawDataset:
-    """The clips of a split that are there; `media` makes the members of a clip's file.
+    """The clips of a split that are there; `media` makes the members of a clip's file, `member`
+    at least. Files end in one of `suffixes`, the best first.
 
     Classes are the labels of both splits, sorted, as the official evaluation has them.
     """
     known_split(split, *SAMPLES)
     table = folder_with(raw, "vggsound.csv") / "vggsound.csv"
-    files = ClipFiles(raw, CLIPS)
+    files = ClipFiles(raw, suffixes)
     rows = list(read_table(table, _COLUMNS, header=_COLUMNS))
     classes = sorted({label for _, _, label, _ in rows})
     labels = Labels(classes)
@@ -44,16 +46,20 @@ def listed(
         numbers = [labels.number(label)]
         return {**media(path), **described(identifier, numbers, start=start)}
 
-    items, twice = dict[str, RawItem](), list[str]()
+    items, twice, alone = dict[str, RawItem](), list[str](), list[str]()
     for identifier, start, label in _rows_of(split, table, rows):
         key, path = clip_key(identifier, start), files.find(identifier, start)
         if key in items:
             twice.append(key)
         elif path:
             items[key] = RawItem(key, partial(sample, path, identifier, start, label))
+            if path.suffix.lower() not in CLIPS:
+                alone.append(key)
     notes = files.notes + noted("clips stand in the table twice, the first time counts", twice)
-    notes += _other_classes(classes)
-    return RawDataset(list(items.values()), classes, members, LICENCE, SAMPLES[split], notes=notes)
+    notes += noted("clips are sounds alone, without a picture", alone) + _other_classes(classes)
+    return RawDataset(
+        list(items.values()), classes, (member,), LICENCE, SAMPLES[split], notes=notes
+    )
 
 
 def _rows_of(split: str, table: Path, rows: list[tuple[str, ...]]) -> list[tuple[str, int, str]]:

@@ -10,6 +10,7 @@ from pipeline.datasets.reading import vggsound_clips
 from pipeline.datasets.vggsound_video import read as read_videos
 from pipeline.errors import UserError
 from tests.made_media import clip
+from tests.made_members import audio_bytes, hum
 from tests.pipeline.datasets.conversions import converted, put, rejected
 from tests.pipeline.datasets.made_films import film
 
@@ -41,6 +42,23 @@ def test_a_sound_has_its_class_and_a_frame(root: Path) -> None:
     assert members.keys() == {"audio.flac", "image.jpg", "meta.json"}
     meta = json.loads(members["meta.json"])
     assert meta == {"id": "--0PQM4-hqg", "labels": [0], "start": 30}
+
+
+def test_a_sound_alone_has_no_frame_and_a_clip_is_read_in_its_place(root: Path) -> None:
+    flac = audio_bytes(hum(0.2), container="FLAC")
+    put(root / "raw/vggsound/audio/test", {
+        "---g-f_I2yQ_000001.flac": flac, "--absent000_000007.flac": flac,
+    })  # fmt: skip
+    (root / "raw/video/---g-f_I2yQ_000001.mp4").unlink()
+    put(root / "raw/audio", {"--0PQM4-hqg_000030.wav": b"RIFF"})
+    _, tested = converted(root / "raw", "vggsound", "audio", "test")
+    assert tested["Y---g-f_I2yQ_000001"].keys() == {"audio.flac", "meta.json"}
+    _, trained = converted(root / "raw", "vggsound", "audio", "train", max_rejected=0.5)
+    frames = {key: "image.jpg" in members for key, members in trained.items()}
+    assert frames == {"Y--0PQM4-hqg_000030": True, "Y--absent000_000007": False}
+    noted = vggsound.read(root / "raw", "test").notes
+    assert "1 clips are sounds alone, without a picture: Y---g-f_I2yQ_000001" in noted
+    assert len(read_videos(root / "raw", "test").items) == 0
 
 
 def test_a_video_is_the_file_itself(root: Path) -> None:
