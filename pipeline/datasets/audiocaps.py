@@ -1,16 +1,18 @@
 """AudioCaps: 10-second clips of AudioSet, each of the test set with five captions.
 
     test.csv                            audiocap_id, youtube_id, start_time, caption
+    retrieval_test.csv                  perhaps; the same columns
     test_without_vggsound.txt           perhaps; see below
     vggsound.csv                        perhaps; VGGSound's own table
     .../<clip>.wav|flac|m4a|mp3|...     as of AudioSet
 
 From github.com/cdjkim/audiocaps, version 1. `test` is its whole list, `test-without-vggsound` what
-the paper scores: 813 clips that are not in VGGSound. Its list was never published under a fixed
-name, so it is either a file that you put there (a YouTube id or clip name a line), or else derived:
-the clips of test.csv whose YouTube id does not stand in vggsound.csv. Whether the derived list is
-the paper's nobody has checked; another number than 813 is refused unless `samples` of the source
-says it.
+the paper scores: 813 clips that are not in VGGSound. ViT-Lens has them of retrieval_test.csv in
+AudioCaps_retrieval_dataset.tar.gz (Oncescu et al., 2021), which needs no test.csv. In its place may
+be a file of your own (a YouTube id or clip name a line), which goes before it, or vggsound.csv: the
+clips of test.csv whose YouTube id does not stand there. How many clips either names, and whether
+they are the paper's, nobody has checked; another number than 813 is refused unless `samples` of the
+source says it.
 """
 
 from collections.abc import Set
@@ -26,24 +28,29 @@ from pipeline.datasets.reading.youtube import ClipFiles, clip_key, clip_name, se
 from pipeline.errors import UserError
 
 LICENCE = "MIT (the captions); the clips are their uploaders'"
-HOME = "github.com/cdjkim/audiocaps, clips from YouTube"
+HOME = (
+    "github.com/cdjkim/audiocaps, and retrieval_test.csv from www.robots.ox.ac.uk/~vgg/research/"
+    "audio-retrieval; clips from YouTube"
+)
 SIZE = "about 0.2 GB as FLAC at 16 kHz"
 SAMPLES = {"test": 975, "test-without-vggsound": 813}
 """The dataset's paper, and the supplement's section 3.1."""
 CAPTIONS = 5
 LIST, VGGSOUND = "test_without_vggsound.txt", "vggsound.csv"
+TABLE, PUBLISHED = "test.csv", "retrieval_test.csv"
 
 
 def read(raw: Path, split: str) -> RawDataset:
     """List the clips of a split that are there, with all their captions."""
     known_split(split, *SAMPLES)
-    captions = _captions(folder_with(raw, "test.csv") / "test.csv")
+    table = _table(raw, split)
+    captions = _captions(table)
     files = ClipFiles(raw, SOUNDS)
     notes = noted(
         f"clips have another number of captions than {CAPTIONS}",
         [clip_key(*name) for name, texts in captions.items() if len(texts) != CAPTIONS],
     )
-    if split != "test":
+    if split != "test" and table.name == TABLE:
         kept = _without_vggsound(raw, {identifier for identifier, _ in captions})
         captions = {name: texts for name, texts in captions.items() if name[0] in kept}
 
@@ -58,8 +65,16 @@ def read(raw: Path, split: str) -> RawDataset:
         if path
     ]
     lacking = [clip_key(*name) for name, path in found.items() if path is None]
-    notes += files.notes + noted("clips of test.csv are not there", lacking)
+    notes += files.notes + noted(f"clips of {table.name} are not there", lacking)
     return RawDataset(items, [], ("audio",), LICENCE, SAMPLES[split], True, notes=notes)
+
+
+def _table(raw: Path, split: str) -> Path:
+    """test.csv, or of the split without VGGSound's clips the list that was published of it."""
+    own, published = (folder_with(raw, name) / name for name in (LIST, PUBLISHED))
+    if split != "test" and published.is_file() and not own.is_file():
+        return published
+    return folder_with(raw, TABLE) / TABLE
 
 
 def _captions(table: Path) -> dict[tuple[str, int], list[str]]:
@@ -79,8 +94,9 @@ def _without_vggsound(raw: Path, known: Set[str]) -> Set[str]:
         columns = ("id", "start", "label", "split")
         return known - {row[0] for row in read_table(vggsound, ("id",), header=columns)}
     raise UserError(
-        f"{raw}: the split test-without-vggsound needs {LIST}, a list of its clips, or VGGSound's "
-        f"own {VGGSOUND}; put one there, or have `splits: [test]`"
+        f"{raw}: the split test-without-vggsound needs {PUBLISHED}, its published table, {LIST}, "
+        f"a list of its clips, or VGGSound's own {VGGSOUND}; put one there, or have "
+        "`splits: [test]`"
     )
 
 

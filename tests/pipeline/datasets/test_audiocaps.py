@@ -52,8 +52,32 @@ def test_clips_of_vggsound_are_left_out(root: Path, name: str, content: str) -> 
     assert (listed.expected, listed.exact) == (813, True)
 
 
+def test_the_published_table_is_the_list_and_needs_no_other(root: Path) -> None:
+    raw = root / "raw"
+    lines = (raw / "test.csv").read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    kept = "".join(line for line in lines if IDS[0] not in line)
+    put(raw, {"AudioCaps_retrieval_dataset/retrieval_test.csv": kept})
+    whole = read(raw, "test")
+    (raw / "test.csv").unlink()
+    _, samples = converted(raw, "audiocaps", "audio", SPLIT, samples={SPLIT: 1})
+    assert samples.keys() == {"Ybbbbbbbbbbb_000030"}
+    (members,) = samples.values()
+    assert json.loads(members["text.json"])["captions"][4] == "A dog, number 4"
+    assert len(whole.items) == 2
+    assert read(raw, SPLIT).notes == (
+        "1 clips of retrieval_test.csv are not there: Yccccccccccc_000030",
+    )
+
+
+def test_a_list_of_ones_own_goes_before_the_published_one(root: Path) -> None:
+    put(root / "raw", {"test_without_vggsound.txt": f"{IDS[0]}\n", "retrieval_test.csv": ""})
+    assert [item.key for item in read(root / "raw", SPLIT).items] == [f"Y{IDS[0]}_000030"]
+
+
 def test_without_either_file_the_way_out_is_said(root: Path) -> None:
-    with pytest.raises(UserError, match=r"needs test_without_vggsound.txt, .* or .*vggsound.csv"):
+    with pytest.raises(
+        UserError, match=r"needs retrieval_test.csv, .*_vggsound.txt, .* or .*vggsound.csv"
+    ):
         read(root / "raw", SPLIT)
 
 
