@@ -38,7 +38,7 @@ CLASSES = [
     "bag", "bin", "box", "cabinet", "chair", "desk", "display", "door", "shelf", "table", "bed",
     "pillow", "sink", "sofa", "toilet",
 ]  # fmt: skip
-"""training_data/shape_names.txt of its repository."""
+"""training_data/shape_names_ext.txt of its repository, counted from 0."""
 
 
 def read(raw: Path, split: str) -> RawDataset:
