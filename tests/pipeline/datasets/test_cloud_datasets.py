@@ -66,11 +66,64 @@ def test_modelnet_meshes_are_sampled_by_their_key_alone(tmp_path: Path) -> None:
     assert rejected(raw, "test").keys() == {"chair_0004"}
 
 
-def test_modelnet_pickles_are_refused_by_name(tmp_path: Path) -> None:
-    name = "modelnet40_test_8192pts_fps.dat"
-    raw = put(tmp_path / "raw", {name: pickle.dumps([1])})
-    with pytest.raises(UserError, match=f"{name} is a pickle.*get modelnet40_normal_resampled"):
+DAT = "modelnet40_test_8192pts_fps.dat"
+SCANS = [np.random.default_rng(seed).normal(size=(8, 6)).astype(np.float32) for seed in range(3)]
+
+
+def pickled(protocol: int, scans: list[np.ndarray] = SCANS) -> bytes:
+    """As ULIP's data/dataset_3d.py dumps them: night_stand, xbox, night_stand."""
+    return pickle.dumps([scans, [np.array([n]).astype(np.int32) for n in (23, 39, 23)]], protocol)
+
+
+@pytest.mark.parametrize("protocol", [3, 4])
+def test_modelnet_pickles_are_read_by_their_places(tmp_path: Path, protocol: int) -> None:
+    raw = put(tmp_path / "raw", {f"{RESAMPLED}/{DAT}": pickled(protocol)})
+    index, samples = converted(raw, "modelnet40", "points", "test", samples=3)
+    assert labels(index, samples) == {
+        "night_stand_test0000": ["night_stand"], "xbox_test0001": ["xbox"],
+        "night_stand_test0002": ["night_stand"],
+    }  # fmt: skip
+    assert np.array_equal(points(samples["xbox_test0001"]), SCANS[1][:, :3])
+
+
+def test_modelnet_pickles_have_the_names_of_a_list_beside_them(tmp_path: Path) -> None:
+    """As ULIP gives them out: both lists, the pickles, and no text of a shape."""
+    names = ["night_stand_0201", "xbox_0104", "night_stand_0202"]
+    raw = put(tmp_path / "raw", {
+        f"{RESAMPLED}/{DAT}": pickled(3), f"{RESAMPLED}/modelnet40_test.txt": "\n".join(names),
+    })  # fmt: skip
+    _, samples = converted(raw, "modelnet40", "points", "test", samples=3)
+    assert samples.keys() == set(names)
+    assert np.array_equal(points(samples["night_stand_0202"]), SCANS[2][:, :3])
+    put(raw, {f"{RESAMPLED}/modelnet40_test.txt": "\n".join(reversed(["bed_0001", *names[1:]]))})
+    with pytest.raises(UserError, match="expected a label for each cloud, as modelnet40_test.txt"):
+        converted(raw, "modelnet40", "points", "test", samples=3)
+
+
+class Harmful:
+    def __reduce__(self) -> tuple[object, ...]:
+        return print, ("code of a pickle was run",)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (pickle.dumps([[Harmful()], []], 3), "found 0 clouds, 0 labels"),
+        (pickled(3)[:300], "no readable pickle of arrays"),
+        (pickled(3, [scan.astype(float) for scan in SCANS]), "expected float32"),
+        (pickled(3, [np.asfortranarray(scan) for scan in SCANS]), "expected arrays in C's order"),
+        (pickled(3, SCANS[:2]), "found 2 clouds, 3 labels"),
+        (pickle.dumps([SCANS[:1], [np.array([40], np.int32)]], 3), "labels of 0 to 39, found 40"),
+    ],
+    ids=["code", "cut short", "float64", "columns first", "another number", "another label"],
+)
+def test_modelnet_pickles_of_anything_else_are_told(
+    tmp_path: Path, capsys, content: bytes, why: str
+) -> None:
+    raw = put(tmp_path / "raw", {DAT: content})
+    with pytest.raises(UserError, match=why):
         converted(raw, "modelnet40", "points", "test")
+    assert "was run" not in capsys.readouterr().out
 
 
 def scanned(root: Path, labels: list[float], dtype: str = "<f4", points: int = 8) -> Path:

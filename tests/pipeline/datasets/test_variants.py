@@ -83,7 +83,7 @@ def test_meshes_are_found_in_a_folder_twice_of_that_name(tmp_path: Path) -> None
 )
 def test_another_release_of_modelnet_is_told(tmp_path: Path, files: list[str], found: str) -> None:
     put(tmp_path, dict.fromkeys(files, b""))
-    why = f"with modelnet40_test.txt in it, or ModelNet40/CLASS/test/.*off, {found}"
+    why = f"with modelnet40_test.txt in it, .*_fps.dat, or ModelNet40/CLASS/test/.*off, {found}"
     with pytest.raises(UserError, match=why):
         modelnet40.read(tmp_path, "test")
 
