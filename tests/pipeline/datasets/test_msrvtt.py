@@ -33,6 +33,21 @@ def test_a_clip_has_its_sentence(root: Path) -> None:
     assert (index.classes, index.expected) == ([], None)
 
 
+def test_the_list_of_hugging_face_is_the_same(root: Path) -> None:
+    _, official = converted(root / "raw", "msrvtt", "video", "test")
+    (root / "raw" / msrvtt.LIST).unlink()
+    rows = [
+        {"video_id": name, "video": f"{name}.mp4", "caption": caption, "id": number}
+        for number, (name, caption) in enumerate(
+            (("video9771", "a little girl, in a hat"),
+             ("video9770", "a person is connecting something to system"))
+        )
+    ]  # fmt: skip
+    put(root / "raw", {"msrvtt_test_1k.json": json.dumps(rows)})
+    _, samples = converted(root / "raw", "msrvtt", "video", "test", samples_per_shard=1)
+    assert samples == official
+
+
 def test_a_missing_clip_is_named(root: Path) -> None:
     (root / "raw/videos/all/video9770.mp4").unlink()
     with pytest.raises(UserError, match="1 of 2 samples .*: video9770; scores over another list"):
