@@ -75,7 +75,8 @@ def test_a_folder_that_is_no_class_is_a_rejected_sample(root: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("HandstandPushups", "handstand pushups"),
+        ("HandstandPushups", "hand stand pushups"),
+        ("HandstandWalking", "handstand walking"),
         ("Basketball", "basketball"),
         ("PlayingDhol", "playing dhol"),
     ],
