@@ -5,15 +5,18 @@
 or  modelnet40_normal_resampled/modelnet40_{train,test}_8192pts_fps.dat
 or  ModelNet40/airplane/{train,test}/airplane_0001.off
 
-9,843 for training and 2,468 for testing (Wu et al., CVPR 2015) in 40 classes. Normals are left out;
-meshes are sampled by area. The .dat are what ULIP and Point-BERT give out in place of the text:
-8,192 points of each, by farthest point sampling, in the order of the lists, which lie beside them
-or not. They are pickles, which would run whatever code is in them: only the places of their arrays
-are taken.
+9,843 for training and 2,468 for testing (Wu et al., CVPR 2015) in 40 classes. Normals are left out.
+Meshes are sampled by area and turned: in them z is up, in the points, which published scores are
+of, y. The .dat are what ULIP and Point-BERT give out in place of the text: 8,192 points of each, by
+farthest point sampling, in the order of the lists, which lie beside them or not. They are pickles,
+which would run whatever code is in them: only the places of their arrays are taken.
 """
 
+import io
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
 from pipeline.datasets.reading.clouds import npy_cloud, read_cloud
@@ -66,7 +69,16 @@ def read(raw: Path, split: str) -> RawDataset:
 
 def _members(path: Path, labels: Labels) -> dict[str, bytes]:
     name, _, _ = path.stem.rpartition("_")
-    return {**read_cloud(path, path.stem), **described(path.stem, [labels.number(name)])}
+    cloud = read_cloud(path, path.stem)
+    if path.suffix.lower() == ".off":
+        cloud = _y_up(cloud)
+    return {**cloud, **described(path.stem, [labels.number(name)])}
+
+
+def _y_up(cloud: dict[str, bytes]) -> dict[str, bytes]:
+    """A cloud whose third coordinate was its height, turned so that the second one is."""
+    x, y, z = np.load(io.BytesIO(cloud["points.npy"])).T
+    return npy_cloud(np.stack([x, z, -y], axis=1))
 
 
 def _listed(folder: Path, list_file: str, listed: list[str]) -> tuple[list[Path], tuple[str, ...]]:

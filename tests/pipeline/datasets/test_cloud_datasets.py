@@ -61,8 +61,11 @@ def test_modelnet_meshes_are_sampled_by_their_key_alone(tmp_path: Path) -> None:
     assert first["chair_0001"]["points.npy"] != first["chair_0002"]["points.npy"]
     found = points(first["chair_0002"])
     assert found.shape == (10_000, 3)
-    # The slanted face has 1.5 of 4 parts of the area: points there have x/2 + y + z = 1
-    assert abs(np.isclose(found @ [0.5, 1, 1], 1, atol=1e-6).mean() - 0.375) < 0.02
+    # z is up in the file and y here. The slanted face has 1.5 of 4 parts of the area: points there
+    # have x/2 + y + z = 1 in the file
+    assert abs(np.isclose(found @ [0.5, 1, -1], 1, atol=1e-6).mean() - 0.375) < 0.02
+    assert np.allclose(found.max(axis=0), [2, 1, 0], atol=0.1)
+    assert np.allclose(found.min(axis=0), [0, 0, -1], atol=0.1)
     assert rejected(raw, "test").keys() == {"chair_0004"}
 
 
