@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.torch_file import check_container, damaged, is_zip
-from pipeline.unpickling import refused
+from pipeline.torch_file import check_container, damaged
+from pipeline.unpickling import refused, settings_types, unpickled
 
 _WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")
 Ignored = Sequence[tuple[str, str]]
@@ -24,7 +24,9 @@ Ignored = Sequence[tuple[str, str]]
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a `.safetensors` or torch checkpoint on the CPU, without running any code it holds.
 
-    The tensors of a zip-format checkpoint stay memory-mapped: they cost memory when used.
+    The tensors of a zip-format checkpoint stay memory-mapped: they cost memory when used. The
+    settings and numbers that training scripts save beside them are read too; of a TorchScript
+    archive, as OpenAI gives its CLIPs out, the tensors alone.
     Raises `UserError` for a damaged file, for one that is no mapping, and for a pickle that asks
     for code, naming what it asks for and the conversion command.
     """
@@ -35,7 +37,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         except (SafetensorError, OSError, ValueError) as error:
             raise UserError(damaged(path, error)) from error
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
+        checkpoint = unpickled(path, settings_types())
     except pickle.UnpicklingError as error:
         raise UserError(refused(path, error)) from error
     except Exception as error:  # what is damaged makes torch raise nearly anything

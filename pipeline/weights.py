@@ -2,9 +2,10 @@
 
     python -m pipeline.weights convert IN OUT
 
-rewrites a checkpoint that holds more than tensors (numpy numbers, paths, an `argparse.Namespace`,
-as training scripts of the time saved them) as one that `torch.load(weights_only=True)` reads. It
-allows those types by name and nothing else, so no code from the file can run; paths become texts.
+rewrites a checkpoint that holds more than tensors (numpy numbers and arrays, paths, an
+`argparse.Namespace`, as training scripts of the time saved them) as one that
+`torch.load(weights_only=True)` reads. It allows those types by name and nothing else, so no code
+from the file can run; paths become texts. Teachers' files need it only for arrays and paths.
 """
 
 import argparse

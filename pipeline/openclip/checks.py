@@ -1,7 +1,9 @@
 """A checkpoint against the model that its arch or config promises, tensor by tensor."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import open_clip
@@ -11,9 +13,11 @@ from torch import Tensor, nn
 
 from pipeline.checkpoint import first_difference, load_checkpoint, unwrapped
 from pipeline.errors import UserError
-from pipeline.unpickling import damaged
+from pipeline.torch_file import damaged, is_script
 
 _POSITIONS = ("positional_embedding", "pos_embed")
+_NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
+"""Ends of the names of what a CLIP's archive holds beside its weights: sizes, the causal mask."""
 
 
 def require_promised_sizes(config: Mapping[str, Any], path: Path) -> None:
@@ -76,6 +80,25 @@ def difference(arch: str, path: Path) -> str | None:
     return different
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """The file for open_clip to read: of OpenAI's TorchScript archive its tensors, in another."""
+    if not _is_archive(path):
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / path.name
+        torch.save(_tensors(path), plain)
+        yield plain
+
+
+def _is_archive(path: Path) -> bool:
+    return path.suffix not in (".npz", ".npy", ".safetensors") and is_script(path)
+
+
 def _tensors(path: Path) -> dict[str, Tensor]:
     content = load_checkpoint(path)
-    return unwrapped(content.get("state_dict", content))
+    tensors = unwrapped(content.get("state_dict", content))
+    if not _is_archive(path):
+        return tensors
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(_NO_WEIGHTS)}

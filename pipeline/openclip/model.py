@@ -12,6 +12,7 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import Tensor, nn
+from torch.serialization import safe_globals
 
 from pipeline.checkpoint import refuse_non_finite
 from pipeline.errors import UserError
@@ -22,7 +23,7 @@ from pipeline.openclip.local_config import read_local_config
 from pipeline.openclip.settings import settings_of
 from pipeline.openclip.tokenizer import load_tokenizer
 from pipeline.unknown_name import unknown_name
-from pipeline.unpickling import first_line
+from pipeline.unpickling import first_line, settings_types
 
 TEXT_BATCH = 256
 _CONSTANTS = ("mean", "std", "interpolation", "resize_mode")
@@ -198,7 +199,8 @@ def _built_in(arch: str, weights: str | None) -> Built:
         "force_preprocess_cfg": settings.constants,
     }
     try:
-        model = _created(arch, pretrained=str(path), **options)
+        with checks.readable(path) as plain, safe_globals(settings_types()):
+            model = _created(arch, pretrained=str(plain), **options)
     except Exception as error:
         found = checks.difference(arch, path) or f"does not load into {arch} ({first_line(error)})"
         raise UserError(f"{path}: {found}; is this a file of {arch}?") from error

@@ -35,6 +35,13 @@ def rezipped(path: Path, change: Callable[[str, bytes], bytes], method: int) -> 
             new.writestr(name, change(name, old.read(name)))
 
 
+def script_archive(path: Path, content: bytes) -> None:
+    """A TorchScript archive with this pickle."""
+    pickled(path, content)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("whole/constants.pkl", b"\x80\x02).")
+
+
 def zip_bomb(path: Path) -> None:
     def flood(name: str, data: bytes) -> bytes:
         return bytes(1 << 26) if name.endswith("data/0") else data
@@ -64,6 +71,9 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "deep tuples": lambda path: pickled(path, b"\x80\x02)" + b"\x85" * 200_000 + b"."),
     "no pickle": lambda path: pickled(path, b""),
     "code": lambda path: pickled(path, b"\x80\x02cos\nsystem\n(X\x05\x00\x00\x00false\x85R."),
+    "an archive of code": lambda path: script_archive(
+        path, b"\x80\x02cos\nsystem\n(X\x05\x00\x00\x00false\x85R."
+    ),
     "a legacy pickle of code": lambda path: path.write_bytes(pickle.dumps(os.system, protocol=2)),
     **ODD_PLACES,
 }

@@ -59,6 +59,32 @@ def tiny(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "tiny-arch"
 
 
+class _Shell(nn.Module):
+    """A CLIP's modules and tensors beside OpenAI's sizes, with a forward that is quickly traced."""
+
+    def __init__(self, clip: nn.Module) -> None:
+        super().__init__()
+        for name, module in clip.named_children():
+            self.add_module(name, module)
+        for name, parameter in clip.named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        for name, size in (("input_resolution", 32), ("context_length", 77), ("vocab_size", 49408)):
+            self.register_buffer(name, torch.tensor(size))
+        self.register_buffer("attn_mask", clip.attn_mask)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images
+
+
+def _openai_archive(path: Path, weights: Path) -> Path:
+    """The weights as OpenAI gives them out: a traced CLIP, sizes among its tensors, partly half."""
+    clip = open_clip.CLIP(**TINY)
+    clip.load_state_dict(load_file(weights))
+    clip.transformer.half()
+    torch.jit.trace(_Shell(clip), torch.ones(1)).save(path)
+    return path
+
+
 def _activation(clip: OpenClip) -> type[nn.Module]:
     return type(clip.model.transformer.resblocks[0].mlp.gelu)
 
@@ -73,6 +99,24 @@ def test_a_tag_brings_its_activation_also_where_the_file_is_given(tiny, weights)
     assert _activation(load_openclip(tiny, "openai")) is QuickGELU
     assert _activation(load_openclip(tiny, f"openai={weights}")) is QuickGELU
     assert _activation(load_openclip(tiny, f"laion={weights}")) is nn.GELU
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_an_archive_of_openai_is_read_without_its_code(tiny, weights, tmp_path):
+    archive = _openai_archive(tmp_path / "ViT-T-16.pt", weights)
+    clip, expected = load_openclip(tiny, f"openai={archive}"), load_file(weights)
+    assert (_activation(clip), clip.weights) == (QuickGELU, archive)
+    for name, tensor in clip.model.state_dict().items():
+        half = name.startswith("transformer.")
+        assert torch.equal(tensor, expected[name].half().float() if half else expected[name])
+
+
+def test_a_training_checkpoint_of_open_clip_is_read(tiny, weights, tmp_path):
+    """LAION's scaling-law models have numpy's learning rates in the optimizer's state."""
+    state = {f"module.{name}": tensor for name, tensor in load_file(weights).items()}
+    content = {"epoch": 3, "state_dict": state, "optimizer": {"lr": np.float64(1e-3)}}
+    torch.save(content, tmp_path / "epoch_3.pt")
+    assert load_openclip(tiny, f"laion={tmp_path / 'epoch_3.pt'}").embed_dim == 16
 
 
 def test_a_file_alone_is_refused_where_the_tags_of_its_arch_differ(tiny, weights):

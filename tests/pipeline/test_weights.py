@@ -114,19 +114,31 @@ def _training_checkpoint() -> dict[str, object]:
     }
 
 
-def test_a_pickle_with_more_than_tensors_names_the_conversion_that_mends_it(tmp_path):
+def test_a_training_checkpoint_is_read_as_its_authors_saved_it(tmp_path):
+    """ULIP's and ReCon's scripts save arguments, and numpy's learning rates and scores."""
     torch.save(_training_checkpoint(), tmp_path / "w.pt")
-    with pytest.raises(UserError, match=r"argparse.Namespace.*python -m pipeline.weights convert"):
+    read = load_checkpoint(tmp_path / "w.pt")
+    assert vars(read["args"]) == {"lr": 0.5, "betas": (0.9, 0.98)}
+    assert (read["best_acc1"], read["epoch"]) == (60.25, 250)
+    assert nested(read, "state_dict", tmp_path)["a"].tolist() == [1, 1, 1]
+
+
+def test_a_pickle_with_more_than_settings_names_the_conversion_that_mends_it(tmp_path):
+    torch.save(_training_checkpoint() | {"log": np.ones(2)}, tmp_path / "w.pt")
+    asked = r"more than tensors \([^)]*numpy\.ndarray\).*python -m pipeline.weights convert"
+    with pytest.raises(UserError, match=asked) as caught:
         load_checkpoint(tmp_path / "w.pt")
+    assert "Namespace" not in str(caught.value)  # which is no reason
     command = ["-m", "pipeline.weights", "convert", tmp_path / "w.pt", tmp_path / "plain.pt"]
     subprocess.run([sys.executable, *command], check=True, cwd=Path(__file__).parents[2])
     plain = load_checkpoint(tmp_path / "plain.pt")
     assert plain["args"] == {"lr": 0.5, "betas": (0.9, 0.98)}
     assert (plain["best_acc1"], plain["epoch"]) == (60.25, 250)
     assert torch.equal(plain["state_dict"]["a"], torch.ones(3))
+    assert plain["log"].tolist() == [1, 1]
 
 
-def test_numbers_of_numpy_1_are_converted_too(tmp_path):
+def test_numbers_of_numpy_1_are_read_and_converted_too(tmp_path):
     torch.save({"best_acc1": np.float64(60.25)}, tmp_path / "new.pt")
     with (
         zipfile.ZipFile(tmp_path / "new.pt") as new,
@@ -134,10 +146,42 @@ def test_numbers_of_numpy_1_are_converted_too(tmp_path):
     ):
         for name in new.namelist():  # its pickle names modules as plain lines
             old.writestr(name, new.read(name).replace(b"cnumpy._core.", b"cnumpy.core."))
-    with pytest.raises(UserError, match=r"numpy\.core\.multiarray\.scalar"):
-        load_checkpoint(tmp_path / "w.pt")
+    assert load_checkpoint(tmp_path / "w.pt") == {"best_acc1": 60.25}
     convert(tmp_path / "w.pt", tmp_path / "plain.pt")
     assert load_checkpoint(tmp_path / "plain.pt") == {"best_acc1": 60.25}
+
+
+def _script_archive(path: Path) -> nn.Module:
+    """Of some modules, one with half precision and a buffer, and of much code."""
+    module = nn.Sequential(*(nn.Linear(2, 2) for _ in range(40)), nn.BatchNorm1d(2))
+    script = torch.jit.trace(module.eval(), torch.ones(1, 2))
+    script.get_submodule("3").half()
+    script.save(path)
+    return script
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_the_tensors_of_a_script_archive_are_read(tmp_path):
+    expected = _script_archive(tmp_path / "w.pt").state_dict()
+    with zipfile.ZipFile(tmp_path / "w.pt") as archive:  # its code is compressed
+        assert any(record.compress_size < record.file_size for record in archive.infolist())
+    read = load_checkpoint(tmp_path / "w.pt")
+    assert read.keys() == expected.keys()
+    assert read["3.weight"].dtype == torch.float16
+    assert all(torch.equal(read[name], expected[name]) for name in expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_the_code_of_a_script_archive_does_not_count_as_unpacked(tmp_path):
+    _script_archive(tmp_path / "small.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "small.pt") as small,
+        zipfile.ZipFile(tmp_path / "w.pt", "w") as large,
+    ):
+        for name in small.namelist():
+            large.writestr(name, small.read(name))
+        large.writestr("small/code/more.py", bytes(1 << 20), zipfile.ZIP_DEFLATED)
+    assert "3.weight" in load_checkpoint(tmp_path / "w.pt")
 
 
 class _Intruder:

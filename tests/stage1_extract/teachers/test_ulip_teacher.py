@@ -1,5 +1,6 @@
 """The ULIP teacher at nano size: arch files, official nesting, strict loading, text, colour."""
 
+import argparse
 import gzip
 import json
 from dataclasses import dataclass
@@ -56,6 +57,21 @@ def test_trained_modules_load_back_through_the_official_layout(nano):
     assert torch.equal(teacher.encode(batch), trained(batch))
     assert (teacher.dim, teacher.modality, teacher.arch) == (24, "points", str(nano.arch))
     assert teacher.encode_text(["ab", "cd"]).shape == (2, 24)
+
+
+def test_a_file_with_all_that_the_official_script_saves_is_taken_unchanged(nano):
+    """ULIP's main.py: its arguments, and in the optimizer learning rates of numpy's schedule."""
+    nano.load()
+    group = {"lr": np.float64(1e-5), "betas": (0.9, 0.98), "params": [0]}
+    content = {
+        "epoch": "last", "state_dict": nano.tensors, "best_acc1": 60.3, "scaler": {},
+        "optimizer": {"state": {0: {"step": 3, "exp_avg": torch.ones(2)}}, "param_groups": [group]},
+        "args": argparse.Namespace(model="ULIP_PointBERT", betas=(0.9, 0.98), npoints=8192),
+    }  # fmt: skip
+    torch.save(content, nano.weights)
+    teacher = load_teacher("ulip", weights=str(nano.weights), arch=str(nano.arch))
+    batch = teacher.preprocess(_cloud())[None]
+    assert torch.equal(teacher.encode(batch), nano.load().encode(batch))
 
 
 def test_the_text_tower_pools_at_the_end_token_whatever_the_padding(nano):
