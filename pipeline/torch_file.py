@@ -18,14 +18,6 @@ def is_zip(path: Path) -> bool:
         return file.read(len(_ZIP)) == _ZIP
 
 
-def is_script(path: Path) -> bool:
-    """Whether a sound file is a TorchScript archive, as OpenAI gives its CLIPs out."""
-    if not is_zip(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(inside(name) == "constants.pkl" for name in archive.namelist())
-
-
 def inside(record: str) -> str:
     """A record's name without the archive's own, which comes before the first slash."""
     return record.partition("/")[2]

@@ -1,17 +1,15 @@
 """What torch's restricted unpickler refuses: how that is told, and how it is safely read.
 
-Settings and numbers that training scripts save beside the tensors are allowed by name, arrays and
-paths are converted, and of a TorchScript archive the tensors are read without its code.
+Settings and numbers that training scripts save beside the tensors are allowed by name; arrays and
+paths are converted.
 """
 
 import argparse
 import pickle
 import pickletools
 import re
-import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping
-from io import BytesIO
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from shlex import quote
 from typing import Any
@@ -23,11 +21,10 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from pipeline.atomic import replacing
 from pipeline.errors import UserError
-from pipeline.torch_file import check_container, damaged, first_line, inside, is_script, is_zip
+from pipeline.script_archive import is_script, script_tensors
+from pipeline.torch_file import check_container, damaged, first_line, is_zip
 
 _UNFINISHED = object()
-_RECORDS = ("data.pkl", "version", "byteorder")
-"""Of a TorchScript archive, beside its tensors' bytes, those that tensors need."""
 LEGACY_PICKLES = 5
 """What torch's format before 1.6 begins with: magic, protocol, system, object, storage keys."""
 
@@ -139,53 +136,15 @@ class _Plain:
             raise ValueError("its values take more bytes than it has")
 
 
-class _Part:
-    """Stands for any class of an archive's code: its instances hold what their pickle says."""
-
-
 def unpickled(path: Path, allowed: list[Any]) -> Any:
     """What a file's pickle holds on the CPU, made of tensors, plain values and the `allowed` types.
 
     Of a TorchScript archive these are its tensors under their modules' names.
     """
     if is_script(path):
-        return _script_tensors(path)
+        return script_tensors(path)
     with safe_globals(allowed):
         return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
-
-
-def _script_tensors(path: Path) -> dict[str, Tensor]:
-    # torch reads an archive together with its code or not at all: so it gets the other records,
-    # and for each class that the code would define one that does nothing
-    rest = BytesIO()
-    classes: set[str] = set()
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(rest, "w") as kept:
-        for record in archive.infolist():
-            name = inside(record.filename)
-            if name in _RECORDS or name.startswith(("data/", ".data/")):
-                content = archive.read(record)
-                kept.writestr(record.filename, content)
-                classes |= _script_classes(content) if name == "data.pkl" else set()
-    rest.seek(0)
-    with safe_globals([(_Part, name) for name in classes]):
-        whole = torch.load(rest, map_location="cpu", weights_only=True)
-    return dict(_tensors_of(whole, "", set()))
-
-
-def _script_classes(pickled: bytes) -> set[str]:
-    opcodes = pickletools.genops(pickled)
-    names = {str(text).replace(" ", ".") for opcode, text, _ in opcodes if opcode.name == "GLOBAL"}
-    return {name for name in names if name.startswith("__torch__.")}
-
-
-def _tensors_of(part: object, prefix: str, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
-    if id(part) in seen or not isinstance(part, _Part):
-        return
-    seen.add(id(part))
-    for name, value in vars(part).items():
-        if isinstance(value, Tensor):
-            yield f"{prefix}{name}", value
-        yield from _tensors_of(value, f"{prefix}{name}.", seen)
 
 
 def refused(path: Path, error: Exception) -> str:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from pipeline.checkpoint import first_difference, load_checkpoint, unwrapped
 from pipeline.errors import UserError
-from pipeline.torch_file import damaged, is_script
+from pipeline.script_archive import is_script
+from pipeline.torch_file import damaged
 
 _POSITIONS = ("positional_embedding", "pos_embed")
 _NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
