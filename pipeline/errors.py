@@ -5,7 +5,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pipeline.commands import same_command
 from pipeline.interruption import EXIT_CODE, end_at_once
@@ -14,6 +15,8 @@ _LONGEST = 4000
 """Characters of a message; of a longer one the middle is left out."""
 _CREDENTIALS = re.compile(r"(?<=://)(?:[^\s/@:]+:(?!\d+/)\S+|[^\s/@]+)@")
 _QUERY = re.compile(r"(://[^\s?]*\?)[^\s=]*=\S+")
+_CLIENTS = {"aiobotocore", "aiohttp", "botocore", "fsspec", "s3fs"}
+"""Packages through which URLs are read."""
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -37,14 +40,15 @@ class UnreadableSample(ValueError):
 def exit_on_user_error(main: Callable[[], None]) -> None:
     """Run a command: what its user can mend becomes one line on stderr, never a traceback.
 
-    A `UserError`, or a file that the system cannot read or write, ends it with exit code 1; Ctrl-C
-    with 130; a reader of its output that goes away (`| head`) with 141, without a word. What is
-    left are mistakes in the program, which keep their traceback.
+    A `UserError`, a file that the system cannot read or write, or a server that does not answer
+    ends it with exit code 1; Ctrl-C with 130; a reader of its output that goes away (`| head`) with
+    141, without a word. What is left are mistakes in the program, which keep their traceback.
     """
     # Also where a shell has a command in the background ignore it
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        _print_all_of(main)
+        with _servers_told():
+            _print_all_of(main)
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt as stop:
@@ -62,6 +66,21 @@ def exit_on_user_error(main: Callable[[], None]) -> None:
         why = "a file, expected a folder" if isinstance(error, FileExistsError) else error.strerror
         told = f"{where}: {why}" if where else why
         sys.exit(f"error: {told}; mend that, and run: {same_command()}")
+
+
+@contextmanager
+def _servers_told() -> Iterator[None]:
+    """What is behind a URL may be gone at any time; its clients have exceptions of their own."""
+    try:
+        yield
+    except Exception as error:
+        modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+        if modules.isdisjoint(_CLIENTS):
+            raise
+        raise UserError(
+            f"{type(error).__name__}: {error}; check the network and the server, and run: "
+            f"{same_command()}"
+        ) from error
 
 
 def _print_all_of(main: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ whole tar. Behind a URL the samples of a tar that are asked for together are fet
 """
 
 import os
+import resource
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -28,7 +29,7 @@ from pipeline.tar import TarError, proved_files
 OPEN = 512
 """Tars that a process keeps open, each with its `ROWS` file in memory: 16 bytes a sample. Training
 takes from 64 of a source in turn; with fewer than those of all its sources each would be opened for
-every sample."""
+every sample. Where that is more than half of what a process may open (`ulimit -n`), that half."""
 LONGEST = 0x7FFFF000
 """Bytes of a sample: as many as Linux reads at once. Room for them is made before they are read."""
 Sample = tuple[str, dict[str, bytes]]
@@ -119,7 +120,12 @@ class _Tar:
         )
 
 
-_opened = lru_cache(maxsize=OPEN)(_Tar)
+def _most_open() -> int:
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return OPEN if allowed == resource.RLIM_INFINITY else min(OPEN, allowed // 2)
+
+
+_opened = lru_cache(maxsize=_most_open())(_Tar)
 
 
 def _table(path: Path, shard: ShardInfo) -> bytes:

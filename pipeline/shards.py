@@ -265,7 +265,8 @@ def split_name(name: str) -> tuple[str, str]:
 def present(folder: Path, shard: ShardInfo) -> Path:
     """The path of a tar; raises UserError where it is missing."""
     path = folder / shard.name
-    if not path.is_file():
+    # Behind a URL `is_file` takes whatever goes wrong for a no
+    if not (path.exists() if is_remote(path) else path.is_file()):
         raise UserError(
             f"{path}: missing shard, {shard.count} samples expected; {remake_command(folder)}"
         )

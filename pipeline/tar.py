@@ -20,6 +20,8 @@ LONGEST_EXTENSION = 1 << 16
 """Bytes of what precedes an entry that does not fit its header; paths have 4,096 or less."""
 MOST_EXTENSIONS = 4
 """Of them before one entry: a name and a link's target, in the manner of pax or of GNU."""
+MOST_PADDING = 1 << 20
+"""Bytes behind a tar's end that are looked through for another tar; most writers leave 10,240."""
 _FILE, _OLD_FILE, _CONTIGUOUS, _FOLDER = b"0", b"\0", b"7", b"5"
 _PAX, _GLOBAL_PAX, _LONG_NAME, _LONG_LINK = b"x", b"g", b"L", b"K"
 _USTAR, _PATH, _SIZE, _SPARSE = b"ustar\0", b"path", b"size", b"GNU.sparse."
@@ -81,6 +83,7 @@ def _files(
                 raise TarError(f"'{name}' is no plain file")
             told, extensions = {}, 0
         left -= length + -length % BLOCK
+    _refuse_another(file)
 
 
 def proved_files(content: bytes) -> list[tuple[str, bytes]]:
@@ -116,6 +119,16 @@ def is_header(block: bytes) -> bool:
         return sum(half & 0xFFFF for half in halves) - 2 + blank == _number(block[_CHECKSUM])
     except TarError:
         return False
+
+
+def _refuse_another(file: BinaryIO) -> None:
+    """Of tars put one behind the other, as by `cat`, only the first would be read."""
+    for _ in range(MOST_PADDING // BLOCK):
+        block = file.read(BLOCK)
+        if is_header(block):
+            raise TarError("another tar behind its end, which `tar --ignore-zeros` unpacks")
+        if block.strip(b"\0") or not block:
+            return
 
 
 def _content(file: BinaryIO, length: int) -> bytes:

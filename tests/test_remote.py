@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from msgspec import structs
 from s3fs import S3FileSystem
 
@@ -162,3 +163,17 @@ def test_a_scheme_that_nothing_reads_is_one_clear_line() -> None:
 def test_a_bucket_that_is_not_there_is_one_clear_line(remote: Path) -> None:
     with pytest.raises(UserError, match=r"^s3://nowhere/shards/train/index.json: not found"):
         read_index(path_or_url("s3://nowhere/shards/train"))
+
+
+def test_a_tar_that_cannot_be_asked_for_is_not_taken_for_missing(
+    remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = path_or_url(f"{SHARDS}/objects/train")
+    info = read_index(folder).shards[0]
+
+    async def gone(*_: object, **__: object) -> None:
+        raise EndpointConnectionError(endpoint_url="http://here")
+
+    monkeypatch.setattr(S3FileSystem, "_info", gone)
+    with pytest.raises(EndpointConnectionError):
+        next(read_shard(folder, info))

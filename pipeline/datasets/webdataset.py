@@ -111,7 +111,13 @@ def _samples(tar: Path) -> list[_Sample]:
                 stem, _, ending = name.removeprefix("./").rpartition(".")
                 if is_left(PurePosixPath(name).name):
                     continue
-                samples.setdefault(stem, {})[ending.lower()] = _Place(tar, first, size)
+                files = samples.setdefault(stem, {})
+                if ending.lower() in files:
+                    raise UserError(
+                        f"{tar}: expected every file once, found '{name}' again, whatever the "
+                        "case of its ending; rename one, or leave it out"
+                    )
+                files[ending.lower()] = _Place(tar, first, size)
     except (OSError, TarError) as error:
         raise UserError(f"{tar}: no readable tar ({error}); download it again") from None
     return list(samples.items())

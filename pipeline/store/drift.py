@@ -10,6 +10,7 @@ import msgspec
 from pipeline.atomic import write_atomically
 from pipeline.errors import UserError
 from pipeline.locations import remove
+from pipeline.small_files import read_json
 from pipeline.store.layout import repair_command
 
 FILE = "drifted.json"
@@ -33,10 +34,10 @@ def refuse_drifted(store: Path) -> None:
     """Raise `UserError` where a store is known to differ from what its teacher gives."""
     path = store / FILE
     try:
-        cosine = msgspec.json.decode(path.read_bytes(), type=_Drift).cosine
+        cosine = read_json(path, _Drift, "").cosine
     except FileNotFoundError:
         return
-    except (OSError, msgspec.DecodeError):
+    except UserError:
         cosine = float("nan")
     raise UserError(
         f"{path}: the teacher no longer gives what is cached here (least cosine {cosine:.6f}); put "

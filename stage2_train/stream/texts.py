@@ -38,10 +38,11 @@ class TextTable:
         """Rows of a sample's labels, or of its captions where it has no label.
 
         Raises:
-            UserError: a label that is none of the source's classes.
+            UserError: a label that is none of the source's classes, or a caption that its index
+                does not tell of.
         """
         if not text.labels:
-            return tuple(self.caption_rows[caption] for caption in text.captions)
+            return tuple([self._caption_row(source, caption) for caption in text.captions])
         first, count = self.first_class[source], self.class_counts[source]
         if max(text.labels) >= count:
             raise UserError(
@@ -49,6 +50,14 @@ class TextTable:
                 f"{INDEX} and the label {max(text.labels)}; run: {prepare_command(source)}"
             )
         return tuple([first + label for label in text.labels])
+
+    def _caption_row(self, source: str, caption: str) -> int:
+        if caption not in self.caption_rows:
+            raise UserError(
+                f"source '{source}': expected every caption in {INDEX}, found a sample with "
+                f"'{caption[:80]}', which is not there; run: {prepare_command(source)}"
+            )
+        return self.caption_rows[caption]
 
     def draw(self, source: str, text: SampleText, seed: int, key: str, view: int) -> int:
         """One of a sample's rows, drawn for its view where there are several.

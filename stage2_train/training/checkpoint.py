@@ -2,7 +2,7 @@
 
     <out>/checkpoints/<recipe>/step-<n>/
         *.distcp, .metadata     torch.distributed.checkpoint: parameters, AdamW, generators
-        progress.json           step, cursors, and a hash of every other file
+        progress.json           step, cursors, a hash of every other file, and one of its own
 
 Kept are the two latest (the last, and the one before in case it is damaged), the one with the best
 probe, and every one whose step is a multiple of `keep_every`. Nothing in it belongs to one rank
@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 import torch
 import torch.distributed.checkpoint as dcp
+import xxhash
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
@@ -50,6 +51,13 @@ class Progress:
     """Mean recall of the probe: the higher, the better."""
     files: dict[str, str] = field(default_factory=dict)
     """xxh3-128 of each file of the checkpoint."""
+    xxh3: str = ""
+    """xxh3-128 of all the above; checkpoints of older versions have none."""
+
+    def sealed(self) -> "Progress":
+        """The same with its own hash filled in."""
+        bare = replace(self, xxh3="")
+        return replace(bare, xxh3=xxhash.xxh3_128_hexdigest(msgspec.json.encode(bare)))
 
 
 def training_tensors(
@@ -81,7 +89,7 @@ class Checkpoints:
 
     def folder_of(self, step: int) -> Path:
         """Folder of the checkpoint behind a step."""
-        return self.folder / f"step-{step:08d}"
+        return self.folder / _name(step)
 
     def others(self) -> list[Path]:
         """Folders of other recipes whose trainings of this run are not finished."""
@@ -157,13 +165,22 @@ class Checkpoints:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _name(step: int) -> str:
+    return f"step-{step:08d}"
+
+
 def _seal(folder: Path, progress: Progress) -> None:
     files = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
-    write_atomically(folder / PROGRESS, msgspec.json.encode(replace(progress, files=files)))
+    sealed = replace(progress, files=files).sealed()
+    write_atomically(folder / PROGRESS, msgspec.json.encode(sealed))
 
 
 def _read_sealed(folder: Path) -> Progress:
     progress = msgspec.json.decode((folder / PROGRESS).read_bytes(), type=Progress)
+    if progress.xxh3 and progress != progress.sealed():
+        raise ValueError(f"{PROGRESS} does not fit its own hash")
+    if folder.name != _name(progress.step):
+        raise ValueError(f"{PROGRESS} is of step {progress.step}")
     for name, expected in progress.files.items():
         if file_hash(folder / name) != expected:
             raise ValueError(f"{name} does not fit its hash")

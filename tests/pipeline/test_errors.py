@@ -1,12 +1,15 @@
 """What ends a command: one line for what its user can mend, a traceback for the program's own."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from fsspec.exceptions import FSTimeoutError
 
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.interruption import deaf_children, keeping
@@ -62,6 +65,19 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, use: Callable) -> N
     said = ended(lambda: use(tmp_path / "file" / "below"))
     assert isinstance(said, str)
     assert said.startswith(f"error: {tmp_path}/file/below: Not a directory; mend that, and run: ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EndpointConnectionError(endpoint_url="http://here/made/a.tar"), FSTimeoutError("http://here")],
+)
+def test_a_server_that_is_gone_is_one_line(error: Exception) -> None:
+    def main() -> None:
+        raise error
+
+    said = ended(main)
+    assert isinstance(said, str)
+    assert re.match("error: .*Error: .*http://here.*; check the network .*, and run: python ", said)
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), OSError("a library's"), BrokenPipeError()])

@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.locations import path_or_url
 from pipeline.shards import INDEX, LARGEST_INDEX, ShardInfo, read_index, write_index
 from pipeline.small_files import LIMIT, check_gzip, read_json
-from pipeline.store import FeatureStore, Provenance
+from pipeline.store import FeatureStore, Provenance, drift
 from pipeline.store.marker import blocks_there, marker_path, read_marker
 from pipeline.store.planes import read_chunk
 from stage1_extract.estimate import card_of
@@ -143,6 +143,13 @@ def test_a_hostile_marker_is_none(tmp_path: Path, content: bytes | None) -> None
     assert read_marker(tmp_path, "a.tar") is None
     marker_path(tmp_path, "a.tar", 10**90).touch()
     assert blocks_there(tmp_path) == 1
+
+
+@pytest.mark.parametrize("content", [None, *BROKEN.values()])
+def test_a_hostile_word_of_drift_is_one(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / drift.FILE
+    os.mkfifo(path) if content is None else path.write_bytes(content)
+    assert "the teacher no longer gives" in refused(lambda: drift.refuse_drifted(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Samples sought in a tar: the same as read in turn, and each of them proved."""
 
 import os
+import resource
 from functools import lru_cache
 from pathlib import Path
 
@@ -109,6 +110,14 @@ def test_no_more_tars_than_a_process_may_open_stay_open(folder: Path, monkeypatc
         shard = write_shard(folder / f"{number:06}.tar", SAMPLES)
         read_rows(folder, shard, [number])
     assert psutil.Process().num_fds() <= before + 2
+
+
+@pytest.mark.parametrize(("allowed", "most"), [(256, 128), (1 << 20, 512), (-1, 512)])
+def test_half_of_what_a_process_may_open_is_left_to_others(
+    monkeypatch: pytest.MonkeyPatch, allowed: int, most: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (allowed, -1))
+    assert rows_module._most_open() == most
 
 
 @pytest.mark.parametrize("spoil", [lambda data: data[:-8], lambda data: data[::-1], None])

@@ -96,6 +96,7 @@ DAMAGED = {
     "more than the tar": (raw(b"0", b"", size=1 << 32), "before the tar's end"),
     "a folder's name in latin-1": (raw(b"L", b"\xff\0") + raw(b"0", b""), "no name in UTF-8"),
     "half a header": (raw(b"0", b"")[:300], "damaged header"),
+    "another tar behind its end": (2 * made((entry(), b"")), "another tar behind its end"),
     "half a file": (raw(b"0", bytes(600))[:800], "before the tar's end"),
 }  # fmt: skip
 
@@ -107,6 +108,10 @@ def test_what_is_no_tar_of_plain_files_is_refused(tmp_path: Path, case: str) -> 
     info = ShardInfo(name="a.tar", count=1, bytes=len(tar), xxh3=xxh3_128_hexdigest(tar))
     line = refused(lambda: list(read_shard(tmp_path, info)))
     assert re.search(rf"a\.tar: unreadable after 0 samples \(.*({said})", line)
+
+
+def test_what_old_writers_leave_behind_the_end_is_passed_over() -> None:
+    assert read(made((entry(), b"data")) + b"\xff" * BLOCK) == [("a.txt", b"data")]
 
 
 def test_any_flipped_bit_of_a_header_is_noticed() -> None:

@@ -209,6 +209,15 @@ def test_tars_that_count_anew_keep_their_samples_apart(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("again", ["1.jpg", "./1.jpg", "1.JPG"])
+def test_a_file_that_is_twice_in_a_tar_is_told(tmp_path: Path, again: str) -> None:
+    whole = tar_of({"1.jpg": JPEG})
+    one, rest = whole[: whole.index(b"\0" * 1024, len(JPEG))], tar_of({again: JPEG})
+    raw = put(tmp_path / "raw", {"0.tar": one + bytes(-len(one) % 512) + rest})
+    with pytest.raises(UserError, match=rf"0.tar: expected every file once, found '{again}' again"):
+        converted(raw, "webdataset", "image")
+
+
 def test_packed_tars_are_told(tmp_path: Path) -> None:
     raw = put(tmp_path / "raw", {"0.tar.gz": b""})
     with pytest.raises(

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pipeline.errors import UserError
 from pipeline.samples import SampleText
 from pipeline.views import ViewRng
 from stage2_train.stream import texts
@@ -22,3 +23,8 @@ def test_one_of_several_is_drawn_from_the_views_own_stream() -> None:
     drawn = [2 + ViewRng(5, "a", view, "text").integer(3) for view in range(8)]
     assert found == drawn
     assert len(set(found)) > 1
+
+
+def test_a_caption_that_its_index_does_not_tell_of_is_one_clear_line() -> None:
+    with pytest.raises(UserError, match=r"'objects'.* index.json, .*'oval'.*--source objects$"):
+        TABLE.draw("objects", SampleText((), ("oval",)), 0, "a", 0)

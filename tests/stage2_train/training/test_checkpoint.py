@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
@@ -76,6 +77,39 @@ def test_a_damaged_latest_is_named_and_the_one_before_taken(
     progress = checkpoints.latest()
     assert progress is not None
     assert progress.step == 2
+
+
+def test_no_flipped_bit_of_how_far_it_came_is_believed(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, {})
+    save(checkpoints, 1)
+    save(checkpoints, 2)
+    newest = checkpoints.latest()
+    assert newest is not None
+    file = checkpoints.folder_of(2) / "progress.json"
+    good = file.read_bytes()
+    for place in range(len(good)):
+        flipped = good[place] ^ 1 << place % 8
+        file.write_bytes(good[:place] + bytes([flipped]) + good[place + 1 :])
+        progress = checkpoints.latest()
+        assert progress is not None
+        assert progress.step == 1 or progress.sealed() == newest  # but for the seal's own name
+
+
+def test_of_older_versions_they_have_no_seal_and_tell_their_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoints = Checkpoints(tmp_path, {})
+    save(checkpoints, 1)
+    file = checkpoints.folder_of(1) / "progress.json"
+    known = msgspec.json.decode(file.read_bytes())
+    del known["xxh3"]
+    file.write_bytes(msgspec.json.encode(known))
+    progress = checkpoints.latest()
+    assert progress is not None
+    assert progress.step == 1
+    file.parent.rename(checkpoints.folder_of(3))
+    assert checkpoints.latest() is None
+    assert "step-00000003: damaged checkpoint passed over" in capsys.readouterr().out
 
 
 def test_a_checkpoint_that_cannot_be_written_is_named(
