@@ -55,6 +55,11 @@ def is_remote(path: Path) -> bool:
     return not isinstance(path, Path)
 
 
+def behind_link(folder: Path) -> Path:
+    """The folder that a link names, which can be given another's place; else the folder itself."""
+    return folder.resolve() if not is_remote(folder) and folder.is_symlink() else folder
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, where there are folders."""
     if not is_remote(folder):
@@ -62,12 +67,12 @@ def make_folder(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, or a folder with what is in it; nothing where there is nothing."""
+    """Delete a file, a link, or a folder with what is in it; nothing where there is nothing."""
     if is_remote(path):
         remote = cast(UPath, path)
         if remote.fs.exists(remote.path):
             remote.fs.rm(remote.path, recursive=True)
-    elif path.is_dir():
+    elif path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -74,7 +74,8 @@ def read_small(path: Path, mend: str, limit: int = LIMIT) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}; {mend}") from None
+        way = f"let it be read, or else {mend}" if error.strerror else mend
+        raise UserError(f"{path}: {error.strerror or error}; {way}") from None
     raise UserError(f"{path}: expected at most {limit:,} bytes, found {size:,}; {mend}")
 
 

@@ -119,7 +119,9 @@ def _samples(tar: Path) -> list[_Sample]:
                     )
                 files[ending.lower()] = _Place(tar, first, size)
     except (OSError, TarError) as error:
-        raise UserError(f"{tar}: no readable tar ({error}); download it again") from None
+        raise UserError(
+            f"{tar}: no readable tar ({error}); download it again, or pack it anew"
+        ) from None
     return list(samples.items())
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from pipeline.atomic import naming
 from pipeline.config import Params
-from pipeline.locations import filled, is_remote, make_folder, path_or_url, publish, remove
+from pipeline.locations import (
+    behind_link,
+    filled,
+    is_remote,
+    make_folder,
+    path_or_url,
+    publish,
+    remove,
+)
 from pipeline.lock import exclusive
 from pipeline.preparation.executors import Executor, SplitConversion, in_this_process
 from pipeline.preparation.identity import identity, recipe
@@ -27,9 +35,10 @@ def prepare(
 ) -> ShardIndex:
     """Convert one split; the finished folder replaces an older one in a single step.
 
-    Behind a URL its files are put one after the other, the index last. Until then the tars stand
-    in a .partial folder beside it; of a run that ends early the finished ones are kept there, and
-    the next run of the same recipe over the same raw data goes on from them.
+    Where a link lies in its place, that is the folder that the link names, on its disk. Behind a
+    URL its files are put one after the other, the index last. Until then the tars stand in a
+    .partial folder beside it; of a run that ends early the finished ones are kept there, and the
+    next run of the same recipe over the same raw data goes on from them.
 
     Raises:
         UserError: wrong input, too many rejected samples, or another run writes that split.
@@ -37,12 +46,13 @@ def prepare(
     listed = listed_split(params.sources[name], read_raw(params.sources[name], raw, split))
     for remark in remarks(name, split, listed.source, listed.dataset):
         print(remark, file=sys.stderr)
-    final = path_or_url(params.shards) / name / split
-    folder = final.with_name(f"{split}.partial")
+    named = path_or_url(params.shards) / name / split
+    final = behind_link(named)
+    folder = final.with_name(f"{final.name}.partial")
     known = identity(params, name, listed.dataset, raw)
     conversion = SplitConversion(name, split, str(raw), str(folder), known)
     tasks = shard_tasks(listed.items, params.seed, listed.source.samples_per_shard)
-    record, resumed = split_timing(final), folder.exists()
+    record, resumed = split_timing(named), folder.exists()
     with exclusive(final), naming(folder), timed(record, known, folder, resumed):
         make_folder(folder)
         with _nothing_half_done(folder):
@@ -142,7 +152,7 @@ def _put_in_place(folder: Path, final: Path) -> None:
         remove(folder)
         return
     old = final.with_name(f"{final.name}.old.partial")
-    shutil.rmtree(old, ignore_errors=True)
+    remove(old)
     if final.exists():
         final.replace(old)
     folder.replace(final)

@@ -19,7 +19,7 @@ from pipeline.config import Params
 from pipeline.errors import UserError
 from pipeline.rows import Sample, read_places
 from pipeline.samples import UnreadableSample, decode_member, decode_text
-from pipeline.shards import ShardIndex, read_index
+from pipeline.shards import INDEX, ShardIndex, read_index
 from pipeline.store import PickedRows, Plane
 from pipeline.views import ViewMaker, chain_for
 from stage2_train.stream.input_rows import InputRows, Inputs
@@ -121,6 +121,10 @@ class SourceStream:
         self.modality = params.sources[source].modality
         self._folder = source_folder(params, source, split)
         self._index: ShardIndex = read_index(self._folder)
+        if any(target.store.index != self._index for target in targets):
+            raise UserError(
+                f"{self._folder / INDEX}: prepared anew while it was being opened; run again"
+            )
         counts = [shard.count for shard in self._index.shards]
         self.order = SourceOrder(params.train.seed, source, counts)
         self._maker = ViewMaker(chain_for(self.modality, self.modality), params.seed, params.views)

@@ -62,6 +62,14 @@ def test_what_is_no_file_is_refused(tmp_path: Path, name: str, kind: str) -> Non
     assert f"{path}: expected a regular file, found {kind}" in line
 
 
+@pytest.mark.parametrize("name", JSON)
+def test_what_may_not_be_read_need_not_be_made_anew(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.symlink_to(path)  # read permissions do not bind root
+    said = f"{path}: Too many levels of symbolic links; let it be read, or else "
+    assert said in refused(lambda: JSON[name](path))
+
+
 @pytest.mark.parametrize(
     ("name", "limit"), [*((name, LIMIT) for name in list(JSON)[1:]), (INDEX, LARGEST_INDEX),
                         ("params.yaml", LARGEST)],

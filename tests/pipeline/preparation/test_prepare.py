@@ -170,6 +170,24 @@ def test_a_stopped_run_leaves_the_last_good_folder(root: Path, monkeypatch) -> N
     assert [p.name for p in (root / "shards" / "objects").iterdir()] == ["train"]
 
 
+def test_a_split_behind_a_link_is_replaced_where_it_lies(root: Path, tmp_path: Path) -> None:
+    expected = tree(run(root))
+    split, disk = root / "shards" / "objects" / "train", tmp_path / "disk"
+    shutil.move(split, disk)
+    split.symlink_to(disk)
+    for _ in range(2):
+        (disk / "000000.tar").write_bytes(b"damaged")
+        run(root)
+        assert tree(disk) == expected
+        assert split.is_symlink()
+    left = split.with_name("train.old.partial")
+    split.unlink()
+    left.symlink_to(disk)
+    assert tree(run(root)) == tree(disk) == expected
+    run(root)
+    assert not left.is_symlink()
+
+
 def test_duplicate_keys_are_refused(root: Path) -> None:
     edit_records(root, lambda records: [*records, records[3]])
     with pytest.raises(UserError, match="2 samples with the key 'thing-03'"):

@@ -1,5 +1,6 @@
 """The joined stream: order fixed by the seed, resumable anywhere, every join proved."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,18 @@ def test_a_tar_that_changed_with_its_index_is_named(world: Path) -> None:
     index.shards[0] = info
     write_index(folder, index)
     with pytest.raises(UserError, match=r"000000.tar.*has changed.*stage1_extract --teacher"):
+        take(world, 16)
+
+
+def test_an_index_that_changes_while_it_is_opened_is_named(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its classes, whose order the tars and the stores do not tell of."""
+    folder = world / "shards" / "objects" / "train"
+    index = read_index(folder)
+    other = replace(index, classes=index.classes[::-1])
+    monkeypatch.setattr("stage2_train.stream.join.read_index", lambda folder: other)
+    with pytest.raises(UserError, match=r"train/index.json: prepared anew .*; run again"):
         take(world, 16)
 
 
