@@ -2,9 +2,11 @@
 
 import json
 import math
+import sys
+import threading
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,10 @@ class Logbook:
         self._stack = ExitStack()
 
     def __enter__(self) -> "Logbook":
+        self._stack.enter_context(_thread_told(self._out / TENSORBOARD))
+        self._stack.enter_context(naming(self._out / TENSORBOARD))
         self._stack.callback(self._board.close)
+        self._stack.enter_context(naming(self._out / LOG))  # it closes with what it could not write
         self._stack.callback(self._lines.close)
         self._stack.enter_context(self._console)
         self._last = time.monotonic()
@@ -71,8 +76,9 @@ class Logbook:
         with naming(self._out / LOG):
             self._lines.write(json.dumps(line) + "\n")
             self._lines.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name, value, number)
+        with naming(self._out / TENSORBOARD):
+            for name, value in values.items():
+                self._board.add_scalar(name, value, number)
         self._console.step(number, values)
 
     def write_curves(self) -> None:
@@ -91,6 +97,25 @@ class Logbook:
         """Drop the lines after the checkpoint that a resumed run starts from."""
         kept = [line for line in _lines(self._out / LOG) if _field(line, "step", math.inf) <= step]
         write_atomically(self._out / LOG, "".join(kept).encode())
+
+
+@contextmanager
+def _thread_told(folder: Path) -> Iterator[None]:
+    """What TensorBoard's thread cannot write is one line; the next step raises it."""
+    before = threading.excepthook
+
+    def told(failed: threading.ExceptHookArgs) -> None:
+        if isinstance(failed.exc_value, OSError):
+            why = failed.exc_value.strerror or failed.exc_value
+            print(f"{folder}: cannot be written ({why})", file=sys.stderr)
+        else:
+            before(failed)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _thinned(records: list[Any]) -> list[Any]:
