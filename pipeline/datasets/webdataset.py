@@ -29,7 +29,7 @@ from pipeline.datasets.reading.splits import HELD_OUT, drawn_split, require_spli
 from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UnreadableSample, UserError
 from pipeline.small_files import open_regular
-from pipeline.tar import TarError, file_places
+from pipeline.tar import BLOCK, TarError, file_places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,8 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     if not listing.files:
         found = "".join(f"; {note}" for note in listing.notes)
         raise UserError(f"{raw}: expected .tar files, uncompressed, found none{found}")
-    samples = _keyed(folder, {tar: _samples(tar) for tar in listing.files})
+    tars = {tar: _samples(tar) for tar in listing.files}
+    samples = _keyed(folder, tars)
     endings = tuple(ending[1:] for ending in SUFFIXES[source.modality])
     classes = _classes(raw / settings.classes, any("cls" in files for _, files in samples))
     items = [
@@ -84,7 +85,14 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
         if there or drawn_split(key, source.splits, settings.held_out) == split
     ]
     lacking = [key for key, files in samples if files.keys().isdisjoint(endings)]
-    notes = noted(f"samples have none of {' '.join(endings)} and are left out", lacking)
+    notes = (
+        *noted(f"samples have none of {' '.join(endings)} and are left out", lacking),
+        *noted("tars have no file in them", [tar.name for tar in tars if not tars[tar]]),
+        *noted(
+            "tars have no end, as if cut behind a file",
+            [tar.name for tar in tars if tars[tar] and not _has_end(tar)],
+        ),
+    )
     return RawDataset(
         items, classes, (source.modality,), LICENCE, class_words=words(classes), notes=notes
     )
@@ -123,6 +131,13 @@ def _samples(tar: Path) -> list[_Sample]:
             f"{tar}: no readable tar ({error}); download it again, or pack it anew"
         ) from None
     return list(samples.items())
+
+
+def _has_end(tar: Path) -> bool:
+    """Whether two blocks of zeros are its last, as every writer's that was not stopped."""
+    with open_regular(tar) as file:
+        file.seek(max(0, tar.stat().st_size - 2 * BLOCK))
+        return not file.read().strip(b"\0")
 
 
 def _classes(path: Path, needed: bool) -> list[str]:

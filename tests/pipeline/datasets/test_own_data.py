@@ -218,6 +218,18 @@ def test_a_file_that_is_twice_in_a_tar_is_told(tmp_path: Path, again: str) -> No
         converted(raw, "webdataset", "image")
 
 
+def test_tars_that_may_have_been_cut_are_told(tmp_path: Path, capsys) -> None:
+    """What a broken download leaves: nothing, or what ends where a file does."""
+    whole = tar_of({"1.jpg": JPEG, "1.txt": b"one"})
+    cut = whole[: whole.index(b"1.txt")]
+    raw = put(tmp_path / "raw", {"0.tar": whole, "1.tar": cut, "2.tar": b""})
+    _, samples = converted(raw, "webdataset", "image", max_rejected=0.5)
+    assert samples.keys() == {"0/1"}
+    said = capsys.readouterr().err
+    assert "1 tars have no file in them: 2.tar" in said
+    assert "1 tars have no end, as if cut behind a file: 1.tar" in said
+
+
 def test_packed_tars_are_told(tmp_path: Path) -> None:
     raw = put(tmp_path / "raw", {"0.tar.gz": b""})
     with pytest.raises(
