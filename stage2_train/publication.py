@@ -11,7 +11,7 @@ from huggingface_hub import HfApi
 from pipeline.commands import params_file
 from pipeline.config import Params
 from pipeline.errors import UserError
-from pipeline.unpickling import first_line
+from pipeline.torch_file import first_line
 from stage2_train.student import Student
 from stage2_train.student.carried_clip import by_tag
 from stage2_train.student.portable import CARD, PUBLISHED, load_projectors

@@ -9,8 +9,8 @@ import open_clip
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
 from pipeline.errors import UserError
+from pipeline.torch_file import first_line
 from pipeline.unknown_name import unknown_name
-from pipeline.unpickling import first_line
 from pipeline.weights import HUB_SCHEME, file_here, resolve_weights
 
 LOCAL_DIR = "local-dir:"

@@ -22,8 +22,9 @@ from pipeline.openclip.files import DIR_CONFIG, DIR_WEIGHTS, LOCAL_DIR, local_di
 from pipeline.openclip.local_config import read_local_config
 from pipeline.openclip.settings import settings_of
 from pipeline.openclip.tokenizer import load_tokenizer
+from pipeline.torch_file import first_line
 from pipeline.unknown_name import unknown_name
-from pipeline.unpickling import first_line, settings_types
+from pipeline.unpickling import settings_types
 
 TEXT_BATCH = 256
 _CONSTANTS = ("mean", "std", "interpolation", "resize_mode")

@@ -9,7 +9,7 @@ from pipeline.errors import UserError
 from pipeline.openclip.files import local_dir
 from pipeline.openclip.local_config import read_local_config
 from pipeline.small_files import check_gzip
-from pipeline.unpickling import first_line
+from pipeline.torch_file import first_line
 
 
 def load_tokenizer(arch: str, vocabulary: int | None) -> Callable[[list[str]], Tensor]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 
 from pipeline.errors import UserError
-from pipeline.unpickling import first_line
+from pipeline.torch_file import first_line
 from pipeline.weights import HUB_SCHEME
 from stage2_train.student.portable import PUBLISHED
 
