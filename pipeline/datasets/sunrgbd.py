@@ -10,21 +10,18 @@ is their caption. Depth is stored as the file has it, millimetres rotated left b
 what ViT-Lens reads; fx is the first number of intrinsics.txt, the baseline that of the sensor.
 """
 
-import math
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.datasets import RawDataset, RawItem, key_of, known_split, noted
-from pipeline.datasets.reading.files import read_file
-from pipeline.datasets.reading.folders import folder_with, list_files
+from pipeline.datasets.reading.folders import folder_with
 from pipeline.datasets.reading.labels import described
 from pipeline.datasets.reading.lists import listed_once
 from pipeline.datasets.reading.matlab import read_mat
-from pipeline.datasets.reading.pictures import SUFFIXES, read_picture
-from pipeline.errors import UnreadableSample, UserError
+from pipeline.datasets.reading.sun_items import BASELINES, depth_and_image, scene_of, sensor_of
+from pipeline.errors import UserError
 
 LICENCE = "SUN RGB-D: research use"
 HOME = "rgbd.cs.princeton.edu: SUNRGBD.zip and SUNRGBDtoolbox.zip"
@@ -37,11 +34,8 @@ SCENES = [
     "study_space",
 ]  # fmt: skip
 """Those with at least 80 items, as scene.txt spells them."""
-BASELINES = {"kv1": 0.075, "kv2": 0.075, "realsense": 0.095, "xtion": 0.095}
-"""Metres, by the folder of the sensor (ViT-Lens, issue #9)."""
 _LISTS = "SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat"
 _UNKNOWN = "idk"
-_SMALL = 1 << 16
 
 
 def read(raw: Path, split: str) -> RawDataset:
@@ -51,7 +45,7 @@ def read(raw: Path, split: str) -> RawDataset:
     rooms = folder_with(raw, *BASELINES)
     (listed,) = read_mat(mat, variable)
     names, notes = listed_once((_item(mat, str(path)) for path in np.ravel(listed)), variable)
-    found = {name: _scene(rooms / name) for name in names}
+    found = {name: scene_of(rooms / name) for name in names}
     lacking = [name for name, scene in found.items() if scene is None]
     items = [
         RawItem(key_of(name), partial(_members, rooms / name, name, scene))
@@ -74,42 +68,8 @@ def _item(mat: Path, path: str) -> str:
     return "/".join(parts)
 
 
-def _scene(folder: Path) -> str | None:
-    try:
-        return read_file(folder / "scene.txt", _SMALL).decode("utf-8-sig").strip()
-    except (UnreadableSample, UnicodeDecodeError):
-        return None
-
-
 def _members(folder: Path, name: str, scene: str) -> dict[str, bytes]:
-    depth = read_file(_only(folder / "depth_bfx", (".png",)))
-    image = read_picture(_only(folder / "image", SUFFIXES))
     labels = [SCENES.index(scene)] if scene in SCENES else []
     captions = [] if labels else [scene.replace("_", " ")]
-    return {
-        "depth.png": depth,
-        **image,
-        **described(name, labels, captions, depth=_sensor(folder, name)),
-    }
-
-
-def _only(folder: Path, suffixes: tuple[str, ...]) -> Path:
-    try:
-        files = list_files(folder, suffixes).files
-    except UserError:
-        files = []
-    if len(files) != 1:
-        raise UnreadableSample(f"{folder.name}: expected one file, found {len(files)}")
-    return files[0]
-
-
-def _sensor(folder: Path, name: str) -> dict[str, Any]:
-    """`depth` of meta.json."""
-    text = read_file(folder / "intrinsics.txt", _SMALL).split()
-    try:
-        fx = float(text[0])
-    except (IndexError, ValueError):
-        fx = math.nan
-    if not fx > 0:
-        raise UnreadableSample("intrinsics.txt: expected a focal length as its first number")
-    return {"encoding": "sunrgbd-raw", "baseline": BASELINES[name.partition("/")[0]], "fx": fx}
+    sensor = sensor_of(folder, name.partition("/")[0])
+    return {**depth_and_image(folder), **described(name, labels, captions, depth=sensor)}

@@ -128,8 +128,33 @@ def test_nyu_depth_is_what_sun_has_of_these_frames(labelled: Path) -> None:
 
 def test_nyu_numbers_beyond_the_file_are_told(labelled: Path) -> None:
     split_of(labelled, [1, 4])
-    with pytest.raises(UserError, match=r"splits.mat: expected numbers of 1 to 3 in testNdxs"):
+    with pytest.raises(UserError, match=r"labeled.mat: 3 frames, of which testNdxs names 4"):
         converted(labelled, "nyud", "depth", "test")
+    split_of(labelled, [0, 1450])
+    with pytest.raises(UserError, match=r"splits.mat: expected numbers of 1 to 1449 in testNdxs"):
+        converted(labelled, "nyud", "depth", "test")
+
+
+def test_nyu_frames_are_suns_where_they_are_there(tmp_path: Path, capsys) -> None:
+    names = {FIRST: "study_space\n", "kv1/NYUdata/NYU0002": "bedroom", SECOND: "bedroom"}
+    raw = rooms(tmp_path, names, {})
+    (raw / "nyu_depth_v2_labeled.mat").write_bytes(b"not read")
+    (raw / "SUNRGBD/kv1/NYUdata/NYU0004").mkdir()
+    split_of(raw, [1, 4])
+    index, samples = converted(raw, "nyud", "depth", "test", samples=1)
+    assert labels(index, samples) == {"NYU0001": ["study_room"]}
+    stored = np.asarray(Image.open(io.BytesIO(samples["NYU0001"]["depth.png"])))
+    assert np.array_equal(stored, waves())
+    meta = json.loads(samples["NYU0001"]["meta.json"])
+    assert meta["depth"] == {"encoding": "sunrgbd-raw", "baseline": 0.075, "fx": 518.857901}
+    assert "1 frames have no scene.txt: NYU0004" in capsys.readouterr().err
+
+
+def test_a_frame_of_a_scene_that_the_benchmark_lacks_is_rejected(tmp_path: Path) -> None:
+    raw = rooms(tmp_path, {FIRST: "gym", "kv1/NYUdata/NYU0002": "office"}, {})
+    split_of(raw, [1, 2])
+    converted(raw, "nyud", "depth", "test", samples=2, max_rejected=0.5)
+    assert "gym" in rejected(raw, "test")["NYU0001"]
 
 
 def test_millimetres_are_rotated_left_by_three_bits() -> None:
