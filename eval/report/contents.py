@@ -79,15 +79,15 @@ def contents_of(params: Params, ckpt: Path) -> Contents:
         training=found(lambda: recipe.training(params, ckpt, known)),
         curves=records if isinstance(records, Missing) else curves.charts(records),
         scores=found(lambda: _scores(ckpt)),
-        per_class=found(lambda: scores.per_class(run)),
-        confusions=found(lambda: scores.confusions(run)),
-        matrices=found(lambda: scores.matrices(run)),
+        per_class=found(lambda: scores.per_class(ckpt)),
+        confusions=found(lambda: scores.confusions(ckpt)),
+        matrices=found(lambda: scores.matrices(ckpt)),
         **_by_the_student(params, ckpt),
     )
 
 
 def _scores(ckpt: Path) -> list[Row]:
-    known = scores.metrics(ckpt.parent)
+    known = scores.metrics(ckpt)
     return scores.rows(known, scores.seconds(ckpt, known))
 
 

@@ -2,14 +2,14 @@
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from eval.report.media import picture_uri
-from eval.scoreboard import METRICS, Metrics
+from eval.scoreboard import METRICS, STUDENTS, Metrics
 from pipeline.commands import zeroshot_command
 from pipeline.errors import UserError
 from pipeline.small_files import read_json, read_small
@@ -64,28 +64,55 @@ class Confusion:
     """Samples of the actual class."""
 
 
-def metrics(run: Path) -> dict[str, Metrics]:
-    """What `eval.zeroshot` wrote to metrics.json.
+def metrics(ckpt: Path) -> dict[str, Metrics]:
+    """What `eval.zeroshot` wrote to metrics.json of the student in a folder.
 
     Raises:
-        UserError: it is not there, or something else.
+        UserError: it is not there, is something else, or another student's.
     """
-    path, mend = run / "zeroshot" / METRICS, _mend(run)
+    path, mend = _folder(ckpt) / METRICS, _mend(ckpt)
     try:
-        return read_json(path, dict[str, Metrics], mend)
+        found = read_json(path, dict[str, Metrics], mend)
     except FileNotFoundError:
         raise UserError(f"{path}: not found; {mend}") from None
+    own = _own(ckpt, found)
+    return {name: found[name] for name in own}
 
 
-def _mend(run: Path) -> str:
-    return f"run: {zeroshot_command(run / 'student')}"
+def _folder(ckpt: Path) -> Path:
+    return ckpt.parent / "zeroshot"
+
+
+def _mend(ckpt: Path) -> str:
+    return f"run: {zeroshot_command(ckpt)}"
+
+
+def _own(ckpt: Path, names: Iterable[str]) -> list[str]:
+    """Those of some benchmarks whose scores are this student's; all, where nothing says whose.
+
+    All students of a run are scored into one folder, and what another left stays there.
+    """
+    path, every = _folder(ckpt) / STUDENTS, list(names)
+    try:
+        students = read_json(path, dict[str, str], _mend(ckpt))
+    except FileNotFoundError:
+        return every
+    student = _sha256(ckpt)
+    own = [name for name in every if students.get(name) == student]
+    if every and not own:
+        raise UserError(f"{path}: the scores there are another student's; {_mend(ckpt)}")
+    return own
+
+
+def _sha256(ckpt: Path) -> str | None:
+    tensors = ckpt / TENSORS
+    return file_sha256(tensors) if tensors.exists() else None
 
 
 def seconds(ckpt: Path, found: Mapping[str, Metrics]) -> dict[str, float]:
     """Benchmark -> seconds that scoring this student took, as far as they were recorded."""
-    folder, tensors = ckpt.parent / "zeroshot", ckpt / TENSORS
-    student = file_sha256(tensors) if tensors.exists() else None
-    records = {name: read_timing(score_timing(folder, name)) for name in found}
+    student = _sha256(ckpt)
+    records = {name: read_timing(score_timing(_folder(ckpt), name)) for name in found}
     return {name: each.seconds for name, each in records.items() if each and each.of == student}
 
 
@@ -111,13 +138,14 @@ def _rows(benchmark: str, values: Metrics, took: float | None) -> list[Row]:
     ]
 
 
-def per_class(run: Path) -> dict[str, list[ClassScore]]:
+def per_class(ckpt: Path) -> dict[str, list[ClassScore]]:
     """Benchmark -> its classes.
 
     Raises:
-        UserError: there is none, or a table is not one.
+        UserError: there is none of this student, or a table is not one.
     """
-    return {name: [_class_score(row) for row in table] for name, table in _tables(run, "per_class")}
+    tables = _tables(ckpt, "per_class")
+    return {name: [_class_score(row) for row in table] for name, table in tables}
 
 
 def _class_score(row: Mapping[str, str]) -> ClassScore:
@@ -130,9 +158,9 @@ def _share(text: str) -> float | None:
     return value if 0 <= value <= 1 else None  # `nan` is neither
 
 
-def confusions(run: Path) -> dict[str, list[Confusion]]:
+def confusions(ckpt: Path) -> dict[str, list[Confusion]]:
     """Benchmark -> the pairs of classes that are confused most often; raises as `per_class`."""
-    return {name: _confused(table) for name, table in _tables(run, "predictions")}
+    return {name: _confused(table) for name, table in _tables(ckpt, "predictions")}
 
 
 def _confused(table: list[dict[str, str]]) -> list[Confusion]:
@@ -142,27 +170,33 @@ def _confused(table: list[dict[str, str]]) -> list[Confusion]:
     return [Confusion(actual, other, -n, of[actual]) for n, actual, other in wrong[:CONFUSED]]
 
 
-def matrices(run: Path) -> dict[str, str]:
+def matrices(ckpt: Path) -> dict[str, str]:
     """Benchmark -> its confusion matrix as a data URI.
 
     Raises:
-        UserError: one is no picture.
+        UserError: one is no picture, or they are another student's.
     """
     found = {}
-    for path in sorted((run / "zeroshot" / "confusion").glob("*.png")):
+    for path in _files(ckpt, "confusion", ".png"):
         try:
             with Image.open(path, formats=("PNG",)) as picture:
                 found[path.stem] = picture_uri(picture.convert("RGB"), PICTURE, quality=80)
         except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: expected a picture ({error}); {_mend(run)}") from None
+            raise UserError(f"{path}: expected a picture ({error}); {_mend(ckpt)}") from None
     return found
 
 
-def _tables(run: Path, folder: str) -> list[tuple[str, list[dict[str, str]]]]:
-    paths = sorted((run / "zeroshot" / folder).glob("*.csv"))
+def _files(ckpt: Path, folder: str, suffix: str) -> list[Path]:
+    """Those of the student's own benchmarks."""
+    paths = {path.stem: path for path in sorted((_folder(ckpt) / folder).glob(f"*{suffix}"))}
+    return [paths[name] for name in _own(ckpt, paths)]
+
+
+def _tables(ckpt: Path, folder: str) -> list[tuple[str, list[dict[str, str]]]]:
+    paths = _files(ckpt, folder, ".csv")
     if not paths:
-        raise UserError(f"{run / 'zeroshot' / folder}: not found, or empty; {_mend(run)}")
-    return [(path.stem, _table(path, _mend(run))) for path in paths]
+        raise UserError(f"{_folder(ckpt) / folder}: not found, or empty; {_mend(ckpt)}")
+    return [(path.stem, _table(path, _mend(ckpt))) for path in paths]
 
 
 def _table(path: Path, mend: str) -> list[dict[str, str]]:

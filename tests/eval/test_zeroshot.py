@@ -11,7 +11,7 @@ import yaml
 from msgspec import to_builtins
 
 from eval import benchmark_scores, zeroshot
-from eval.classification import majority_share, zero_shot_scores
+from eval.classification import classification_scores, majority_share, zero_shot_scores
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
 from pipeline.timing import read_timing, score_timing
@@ -123,6 +123,14 @@ def test_scores_follow_the_cosine_and_not_the_length() -> None:
     assert scores.predictions.tolist() == [0, 1, 2, 1]
     assert scores.top1 == pytest.approx(0.75)
     assert scores.per_class.tolist() == pytest.approx([1, 1, 0.5])
+
+
+def test_of_equal_classes_the_first_ones_are_the_best_in_both_scores() -> None:
+    scores = classification_scores(torch.zeros(4, 9), torch.tensor([0, 4, 5, 8]))
+    assert (scores.top1, scores.top5) == (0.25, 0.5)
+    assert classification_scores(torch.zeros(1, 2), torch.tensor([1])).top5 == 1.0
+    with pytest.raises(ValueError, match="a logit is not finite"):
+        classification_scores(torch.full((2, 3), torch.nan), torch.tensor([0, 1]))
 
 
 def test_a_class_without_samples_has_no_score_of_its_own() -> None:

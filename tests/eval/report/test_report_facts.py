@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.report.contents import Contents
+from eval.report.contents import Contents, contents_of
 from eval.report.curves import HEIGHT, WIDTH, charts
 from eval.report.recipe import stores
-from eval.report.scores import confusions, metrics, per_class, rows, seconds
+from eval.report.scores import confusions, matrices, metrics, per_class, rows, seconds
+from eval.scoreboard import STUDENTS
 from pipeline.timing import read_timing, score_timing
 from pipeline.weights import file_sha256
 from stage2_train.student.portable import TENSORS
 from tests.conftest import extract
-from tests.eval.report.made_run import HOSTILE
+from tests.eval.report.made_run import HOSTILE, run_params
 from tests.tiny_world import tiny_params
 
 VALUES = st.one_of(st.floats(allow_nan=True), st.integers(-9, 9), st.none(), st.just("no number"))
@@ -44,13 +45,13 @@ def test_published_scores_stand_beside_ours_and_chance_beside_the_first_metric()
 
 
 def test_the_most_frequent_confusions_come_first(finished_run: Path) -> None:
-    first, second = confusions(finished_run.parent)["points"]
+    first, second = confusions(finished_run)["points"]
     assert (first.actual, first.predicted, first.count, first.of) == (HOSTILE, "stick", 2, 2)
     assert (second.actual, second.predicted, second.count, second.of) == ("stick", HOSTILE, 1, 2)
 
 
 def test_a_class_without_a_score_has_none(finished_run: Path) -> None:
-    ball, stick = per_class(finished_run.parent)["points"]
+    ball, stick = per_class(finished_run)["points"]
     assert (ball.name, ball.scores) == (HOSTILE, {"student": 0.667, "teacher": None})
     assert stick.scores == {"student": 1.0, "teacher": 0.5}
 
@@ -118,8 +119,24 @@ def test_seconds_of_scoring_are_this_students(
     for of, took in ((file_sha256(run / "student" / TENSORS), {"points": 3.5}), ("another", {})):
         record = json.dumps({"of": of, "seconds": 3.5})
         score_timing(run / "zeroshot", "points").write_text(record)
-        assert seconds(run / "student", metrics(run)) == took
-    assert [row.seconds for row in rows(metrics(run), {"points": 3.5})] == [3.5, 3.5]
+        assert seconds(run / "student", metrics(run / "student")) == took
+    assert [row.seconds for row in rows(metrics(run / "student"), {"points": 3.5})] == [3.5, 3.5]
+
+
+def test_scores_of_another_student_are_not_this_ones(
+    cached_world: Path, finished_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run.parent, tmp_path / "run")
+    ckpt, scored = run / "student", run / "zeroshot"
+    for folder, suffix in (("per_class", "csv"), ("predictions", "csv"), ("confusion", "png")):
+        (scored / folder / f"old.{suffix}").hardlink_to(scored / folder / f"points.{suffix}")
+    (scored / STUDENTS).write_text(json.dumps({"points": file_sha256(ckpt / TENSORS)}))
+    for part in (metrics, per_class, confusions, matrices):
+        assert list(part(ckpt)) == ["points"]
+    (scored / STUDENTS).write_text('{"points": "another", "old": "another"}')
+    found = contents_of(run_params(cached_world), ckpt).missing()
+    for name in ("scores", "per_class", "confusions", "matrices"):
+        assert "are another student's; run: python -m eval.zeroshot --ckpt" in found[name]
 
 
 def test_appended_views_are_no_rows(world: Path) -> None:
