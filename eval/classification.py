@@ -8,7 +8,6 @@ from sklearn.metrics import accuracy_score, recall_score
 from torch import Tensor
 from torch.nn.functional import normalize
 
-
 TOP = 5
 """Classes among which top-5 looks for the right one."""
 

@@ -2,7 +2,9 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +155,21 @@ def _orders(result: TableResult) -> str:
     lines = []
     for name, title in COLUMNS.items():
         cells = {row: each[name] for row, each in result.cells.items()}
-        here = sorted(cells, key=lambda row: -cells[row].score.mean)
-        there = sorted(cells, key=lambda row: -cells[row].published)
+        here = _ranked({row: cell.score.mean for row, cell in cells.items()})
+        there = _ranked({row: cell.published for row, cell in cells.items()})
         told = [row for row, cell in cells.items() if cell.differs] or ["none"]
         lines.append(
-            f"- {title}: best to worst here: {', '.join(here)}; in the paper: {', '.join(there)}. "
+            f"- {title}: best to worst here: {here}; in the paper: {there}. "
             f"Told apart from the row `{first}` by an interval without 0: {', '.join(told)}."
         )
     return "\n".join(lines)
+
+
+def _ranked(scores: Mapping[str, float]) -> str:
+    """Rows from the best to the worst, those of one score joined by `=`."""
+    rounded = {row: round(score, 9) for row, score in scores.items()}  # sums differ in the last bit
+    best_first = sorted(rounded, key=lambda row: -rounded[row])
+    return ", ".join(" = ".join(rows) for _, rows in groupby(best_first, key=lambda r: rounded[r]))
 
 
 def _made(result: TableResult) -> str:

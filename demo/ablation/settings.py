@@ -17,7 +17,7 @@ SCORED = {"points": "ulip", "depth": "vitlens"}
 class Budget:
     """How long each part of a fold trains; the defaults are what the tables are made with.
 
-    ULIP and ViT-Lens train as long as the committed ones, CLIP a third of that, the student half as
+    ULIP and ViT-Lens train as long as the committed ones, CLIP three eighths, the student half as
     long as the demo's: a specialist that knows no more than the student has nothing to teach. Five
     folds of Table 3 took 12,680 s of work: an hour and three quarters on two cores.
     """

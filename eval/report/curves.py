@@ -36,6 +36,8 @@ class Chart:
     title: str
     low: float
     high: float
+    steps: float
+    """Where the plane ends on the right; it begins at 0."""
     lines: list[Line]
 
 
@@ -74,7 +76,7 @@ def _chart(kind: str, names: Sequence[str], found: Sequence[Record]) -> Chart:
         for name, points in series.items()
         if points
     ]
-    return Chart(kind.replace("_", " "), low, high, lines)
+    return Chart(kind.replace("_", " "), low, high, last_step, lines)
 
 
 def _points(name: str, found: Sequence[Record]) -> list[tuple[Any, Any]]:

@@ -88,13 +88,13 @@ def _percent(share: float | None) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
 
 
 def _size(count: float) -> str:
     """Bytes in words."""
     for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
+        if count < 999.5:  # what is more would be 1e+03
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:,.1f} TB"

@@ -46,6 +46,11 @@ def test_a_difference_is_told_where_its_interval_leaves_out_0(result):
     assert "ViT-Lens and ULIP" in results.markdown(result).split("without 0:")[1]
 
 
+def test_rows_of_one_score_have_no_order():
+    scores = {"a": 0.3, "b": 0.1 + 0.2, "c": 0.2, "d": 0.4}
+    assert results._ranked(scores) == "d, a = b, c"
+
+
 def test_all_of_it_is_written(result, tmp_path):
     results.write(tmp_path, replace(result, command="python -m eval.ablate --table 3"))
     written = json.loads((tmp_path / "table3.json").read_text())

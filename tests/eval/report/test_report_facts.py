@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eval.report import page
 from eval.report.contents import Contents, contents_of
 from eval.report.curves import HEIGHT, WIDTH, charts
 from eval.report.recipe import stores
@@ -64,6 +65,26 @@ def test_curves_stay_within_their_chart_whatever_the_log_holds(found: list[dict]
             pairs = [tuple(map(float, pair.split(","))) for pair in line.points.split()]
             assert all(0 <= x <= WIDTH and -0.1 <= y <= HEIGHT + 0.1 for x, y in pairs)
             assert chart.low <= line.last <= chart.high
+
+
+def test_a_chart_says_over_which_steps_it_goes() -> None:
+    (chart,) = charts([{"step": 5, "loss": 3.0}, {"step": 40, "loss": 1.0}, {"step": 50}])
+    assert chart.steps == 40
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0"), (0.00025, "0.00025"), (3.5, "3.5"), (999.6, "1,000"), (86399.5, "86,400")],
+)
+def test_large_numbers_are_no_powers_of_ten(value: float, said: str) -> None:
+    assert page._number(value) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(999, "999 bytes"), (999_700, "1 MB"), (15_360_000, "15.4 MB")]
+)
+def test_sizes_are_in_the_unit_that_they_fill(count: int, said: str) -> None:
+    assert page._size(count) == said
 
 
 def test_values_that_are_as_good_as_equal_make_a_line() -> None:
