@@ -10,6 +10,8 @@ from torch.nn.functional import normalize
 
 TOP = 5
 """Classes among which top-5 looks for the right one."""
+ROWS = 4096
+"""Samples that are ranked at once."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def _best(logits: Tensor) -> Tensor:
     """
     if not logits.isfinite().all():
         raise ValueError("a logit is not finite")
-    return logits.argsort(dim=-1, descending=True, stable=True)[:, :TOP]
+    parts = logits.split(ROWS)  # all at once would take thrice the memory of the logits
+    return torch.cat([p.argsort(dim=-1, descending=True, stable=True)[:, :TOP] for p in parts])
 
 
 def majority_share(labels: Tensor) -> float:
