@@ -39,7 +39,7 @@ class Logbook:
         """Where another recipe's log went, if one lay there."""
         self._keep_until(first_step)
         self._lines = (out / LOG).open("a")
-        self._board = SummaryWriter(str(out / TENSORBOARD / recipe), purge_step=first_step)
+        self._board = SummaryWriter(str(out / TENSORBOARD / recipe), purge_step=first_step + 1)
         self._console = ConsoleLine(first_step, total_steps)
         self._stack = ExitStack()
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pipeline import progress
 from stage2_train.training import console, logbook
 from stage2_train.training.curves import draw_curves
-from stage2_train.training.logbook import CURVES, LOG, PICTURE, Logbook
+from stage2_train.training.logbook import CURVES, LOG, PICTURE, TENSORBOARD, Logbook
 
 VALUES = {
     "loss": 3.5, "text_binding/objects": 2.0, "text_binding/renders": 1.0, "anchor/clip": 0.5,
@@ -90,3 +91,12 @@ def test_a_log_that_a_kill_cut_short_is_taken_up(tmp_path: Path) -> None:
         log.step(3, {"loss": 2.0}, samples=8, waited=0.0)
     lines = (tmp_path / LOG).read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
+
+
+def test_tensorboard_shows_every_step_once_after_a_kill(tmp_path: Path) -> None:
+    for resumed_from, last in ((0, 4), (2, 6), (6, 7)):
+        with Logbook(tmp_path, "ours", resumed_from, 10) as log:
+            for step in range(resumed_from + 1, last + 1):
+                log.step(step, {"loss": 2.0}, samples=8, waited=0.0)
+    shown = EventAccumulator(str(tmp_path / TENSORBOARD / "ours")).Reload().Scalars("loss")
+    assert [event.step for event in shown] == [1, 2, 3, 4, 5, 6, 7]
