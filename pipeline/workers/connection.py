@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -60,6 +61,8 @@ def connected_client(address: str) -> Iterator[Client]:
         reason = " ".join(str(error).split())
         raise UserError(f"--scheduler {address}: no dask scheduler answers ({reason})") from None
     with client:
+        if not client.scheduler_info()["workers"]:
+            print(f"--scheduler {address}: no worker yet, waits for the first", file=sys.stderr)
         client.wait_for_workers(1)
         yield client
 

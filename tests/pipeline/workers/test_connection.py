@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from distributed import LocalCluster
 
 from pipeline.workers import connection
 
@@ -29,3 +30,14 @@ def test_workers_share_the_cores(monkeypatch, workers: int, threads: str) -> Non
     monkeypatch.setattr(connection, "CPU_COUNT", 8)
     prefix = "distributed.nanny.pre-spawn-environ."
     assert connection._environment(workers)[f"{prefix}OMP_NUM_THREADS"] == threads
+
+
+def test_without_a_worker_it_says_that_it_waits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connection.Client, "wait_for_workers", lambda *_: None)
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        with connection.connected_client(address):
+            pass
+    assert f"--scheduler {address}: no worker yet, waits for the first" in capsys.readouterr().err
