@@ -85,6 +85,16 @@ def test_nothing_runs_again_when_nothing_changed(project: Path) -> None:
     assert ran(run(project, "dvc", "repro")) == set()
 
 
+def test_a_clone_that_pulls_has_nothing_to_run(project: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "-q", str(project), str(clone))
+    for root in (project, clone):
+        run(root, "dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    run(project, "dvc", "push", "-q")
+    run(clone, "dvc", "pull", "-q")
+    assert ran(run(clone, "dvc", "repro", "--dry")) == set()
+
+
 def test_a_changed_training_weight_trains_and_scores_again_only(project: Path) -> None:
     change_params(project, peak_lr=2e-3)
     assert ran(run(project, "dvc", "repro")) == {"train", "zeroshot", "report"}
