@@ -53,12 +53,19 @@ def same_command() -> str:
     """The command that runs now, to be run again; that of DVC, where DVC runs it."""
     if "DVC_STAGE" in os.environ:
         return "dvc repro"
-    ranks = os.environ.get("LOCAL_WORLD_SIZE")
-    start = f"torchrun --nproc-per-node {ranks}" if ranks else "python"
+    ranks, machines = (os.environ.get(f"{of}_WORLD_SIZE") for of in ("LOCAL", "GROUP"))
+    start = f"torchrun{_on(machines)} --nproc-per-node {ranks}" if ranks else "python"
     spec = sys.modules["__main__"].__spec__
     module = [] if spec is None else ["-m", spec.name.removesuffix(".__main__")]
     typed = sys.argv[1:] if module else sys.argv
     return shlex.join([*start.split(), *module, *typed])
+
+
+def _on(machines: str | None) -> str:
+    """What torchrun is told on each of several machines; which of them is FIRST it does not say."""
+    if machines in (None, "1"):
+        return ""
+    return f" --nnodes {machines} --rdzv-backend c10d --rdzv-endpoint FIRST:29400"
 
 
 def _over_params(module: str) -> str:

@@ -84,6 +84,8 @@ class TrainConfig:
     first step, with the start of all ranks, has half an hour at least."""
 
     def __post_init__(self) -> None:
+        if "://" in self.out:
+            raise ValueError(f"out must be a folder, only shards and cache may be URLs: {self.out}")
         for name in ("epochs", "batch_size", "accumulate", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, found {getattr(self, name)}")

@@ -93,6 +93,7 @@ def test_a_misspelt_key_names_the_nearest(
         ("modality: points", "modality: smell", "is 'smell'; expected one of image, video, points"),
         ("points: 1024", "points: 0", "points must be >= 1, found 0"),
         ("batch_size: 128", "batch_size: 0", "batch_size must be >= 1, found 0"),
+        ("out: runs", "out: s3://b/a", "out must be a folder, only shards and cache may be URLs"),
         ("peak_lr: 1.0e-3", "peak_lr: .nan", "'train.peak_lr' is nan"),
         ("widths: [64, 128, 256]", "widths: [64, 128]", "at `$.student.points.widths"),
         ("shards: shards", "shards: null", "Expected `str`, got `null`"),

@@ -40,6 +40,20 @@ def test_a_user_error_is_one_line() -> None:
     assert ended(main) == "error: file: expected this found that"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [EndpointConnectionError(endpoint_url="http://a/tar"), FSTimeoutError("http://a/tar")],
+)
+def test_a_server_that_is_gone_is_one_line(error: Exception) -> None:
+    def main() -> None:
+        raise error
+
+    said = str(ended(main))
+    assert said.startswith("error: lost the server of files (")
+    assert "http://a/tar" in said
+    assert "; when it answers, run: python " in said
+
+
 @pytest.mark.parametrize("before", [signal.default_int_handler, signal.SIG_IGN])
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     capsys: pytest.CaptureFixture[str], before: object
@@ -57,6 +71,16 @@ def test_in_a_stage_of_dvc_it_is_dvc_that_goes_on(
     monkeypatch.setenv("DVC_STAGE", "train")
     assert ended(interrupted) == 130
     assert capsys.readouterr().err.endswith("to go on, run: dvc repro\n")
+
+
+def test_on_several_machines_torchrun_goes_on_with_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
+    assert ended(interrupted) == 130
+    start = "torchrun --nnodes 2 --rdzv-backend c10d --rdzv-endpoint FIRST:29400 --nproc-per-node 4"
+    assert f"to go on, run: {start} " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("use", [Path.read_text, Path.mkdir])
