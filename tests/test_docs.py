@@ -89,7 +89,6 @@ ELSEWHERE = {
 """Command -> the file of tests that runs it, in processes of its own, and its words there."""
 NOT_RUN = {
     "pip install wandb": "somebody else's package, for a service on the network",
-    "wandb sync runs/demo/tensorboard/RECIPE": "the same",
     "pip install dask-cuda": "somebody else's package, for machines with GPUs",
     "pip install dask-jobqueue": "somebody else's package, for SLURM",
     "tensorboard --logdir runs/demo/tensorboard": "it stays; training's tests read its files",
