@@ -40,20 +40,6 @@ def test_a_user_error_is_one_line() -> None:
     assert ended(main) == "error: file: expected this found that"
 
 
-@pytest.mark.parametrize(
-    "error",
-    [EndpointConnectionError(endpoint_url="http://a/tar"), FSTimeoutError("http://a/tar")],
-)
-def test_a_server_that_is_gone_is_one_line(error: Exception) -> None:
-    def main() -> None:
-        raise error
-
-    said = str(ended(main))
-    assert said.startswith("error: lost the server of files (")
-    assert "http://a/tar" in said
-    assert "; when it answers, run: python " in said
-
-
 @pytest.mark.parametrize("before", [signal.default_int_handler, signal.SIG_IGN])
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     capsys: pytest.CaptureFixture[str], before: object
