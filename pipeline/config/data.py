@@ -96,8 +96,8 @@ class ViewsConfig:
     """The seeded views that teachers and student share. The chains are the supplement's Table 1."""
 
     count: int = 8
-    """Views per sample, K; epoch e trains on view e mod K. A larger K appends to the stores that
-    are there, in blocks of as many views as they were begun with."""
+    """Views per sample, K; a source's pass p over its samples trains on view p mod K. A larger K
+    appends to the stores that are there, in blocks of as many views as they were begun with."""
     image_size: int = 224
     """Side of the canonical view of images, video frames and depth maps in pixels."""
     video_frames: int = 8

@@ -14,7 +14,8 @@ class Params:
     """Every setting of a run; `dvc.yaml` names the parts each stage depends on."""
 
     seed: int
-    """Seed of views, shard order and training; another seed is another cache."""
+    """Seed of views and shard order; another seed is another cache. First weights and the order of
+    training have `train.seed`."""
     shards: str
     """Folder or fsspec URL of the WebDataset shards."""
     cache: str

@@ -14,7 +14,8 @@ class ObjectiveWeights:
     anchor: float = 1.0
     """The student's images and videos follow CLIP's cached features of the same view."""
     teacher_feature: float = 1.0
-    """1 - cosine between a projected student feature and the teacher's cached one."""
+    """1 - cosine between a projected student feature and the teacher's cached one less the
+    mean of its store."""
     teacher_similarity: float = 1.0
     """KL between similarities to the teacher's own class texts, where it has them."""
     balance: float = 0.01
@@ -61,7 +62,7 @@ class TrainConfig:
     betas: tuple[float, float] = (0.9, 0.98)
     """AdamW momentum."""
     weight_decay: float = 0.05
-    """Not on norms, biases and the logit scale."""
+    """Not on norms, biases, the logit scale and, beyond Table 1, class tokens."""
     objectives: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     """Weights of the loss parts."""
     loader_workers: int = 2

@@ -1,7 +1,7 @@
 """RandShortSideScale, RandCrop, flip and RandAugment: video frames, and images paired with audio.
 
-The crop is resized straight from whole pixels of the frame, within half a pixel of where Table 1
-would crop the scaled frame: scaling all of it costs twice as much.
+The crop is resized straight from whole pixels of the frame, each edge within a pixel of where Table
+1 would crop the scaled frame: scaling all of it costs twice as much.
 """
 
 from collections.abc import Sequence

@@ -18,7 +18,8 @@ def learning_rate(step: int, total: int, config: TrainConfig) -> float:
 def make_optimizer(
     parameters: dict[str, torch.nn.Parameter], config: TrainConfig
 ) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only: not on norms, biases and the logit scale.
+    """AdamW with weight decay on matrices only: not on norms, biases, the logit scale and class
+    tokens, of which the last are not among Table 1's exceptions.
 
     On a GPU one fused kernel updates all parameters, unless the optimizer's `found_inf`, a tensor,
     is 1. The state is there from the start, so that a checkpoint has somewhere to be loaded to.

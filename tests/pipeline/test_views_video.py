@@ -83,7 +83,7 @@ def test_a_clip_is_8_frames_at_stride_8(count: int, start: float, expected: list
 
 
 @pytest.mark.parametrize("size", [(90, 70), (70, 90), (300, 40)])
-def test_the_crop_is_that_of_the_scaled_frame_within_half_a_pixel(size: tuple[int, int]) -> None:
+def test_the_crop_is_that_of_the_scaled_frame_within_a_pixel(size: tuple[int, int]) -> None:
     params = ShortSideParams(short_side=80, top=0.4, left=0.7, **PLAIN)
     image = ramps(*size)
     width, height = (80 * side // min(size) for side in size)

@@ -1,6 +1,7 @@
 """The update: on a GPU told by the device to leave a step out; what it says of several passes."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,14 @@ from stage2_train.training.schedule import make_optimizer
 from stage2_train.training.trainer import Trainer
 from stage2_train.training.update import Update
 from tests.stage2_train.training.trainings import params_of, poison_once
+
+ROOT = Path(__file__).parents[3]
+KINDS = {"bias": "biases", "class_token": "class tokens", "logit_scale": "logit scale"}
+"""Part of a parameter's name -> what the settings call it."""
+
+
+def kinds(names: Iterable[str]) -> set[str]:
+    return {next((kind for kind in KINDS if kind in name), "") for name in names}
 
 
 def test_a_fused_optimizer_leaves_out_a_step_that_is_not_finite(cached_world: Path) -> None:
@@ -32,6 +41,17 @@ def test_a_fused_optimizer_leaves_out_a_step_that_is_not_finite(cached_world: Pa
     assert reports == [True, False, True]
     assert [steps for steps, _ in states] == [{1}, {1}, {2}]
     assert states[0] == states[1] != states[2]
+
+
+def test_what_is_not_decayed_is_what_the_settings_say(cached_world: Path) -> None:
+    trainer = Trainer(params_of(cached_world))
+    named = {id(parameter): name for name, parameter in trainer.objective.named_parameters()}
+    decayed, free = trainer.optimizer.param_groups
+    assert (decayed["weight_decay"], free["weight_decay"]) == (trainer.config.weight_decay, 0.0)
+    assert kinds(named[id(p)] for p in decayed["params"]) == {""}
+    assert kinds(named[id(p)] for p in free["params"]) == set(KINDS)
+    (said,) = re.findall(r"`weight_decay` .*", (ROOT / "docs" / "params.md").read_text())
+    assert all(words in said for words in KINDS.values())
 
 
 def test_a_step_of_several_passes_tells_of_all_of_them(cached_world: Path) -> None:
