@@ -5,8 +5,8 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +83,7 @@ class Logbook:
 
     def write_curves(self) -> None:
         """Thin the log out to `curves.json`, which `dvc plots` draws, and draw `curves.png`."""
-        records = [json.loads(line) for line in _lines(self._out / LOG)]
-        records = [record for record in records if "loss" in record]
-        scored = [record for record in records if "held_out" in record]
-        shown = {record["step"]: record for record in _thinned(records) + _thinned(scored)}
-        points = [shown[step] for step in sorted(shown)]
+        points = _points(self._out / LOG)
         curves = json.dumps(points, indent=0) + "\n"
         write_atomically(self._out / CURVES, curves.encode())
         with replacing(self._out / PICTURE) as file:
@@ -95,8 +91,11 @@ class Logbook:
 
     def _keep_until(self, step: int) -> None:
         """Drop the lines after the checkpoint that a resumed run starts from."""
-        kept = [line for line in _lines(self._out / LOG) if _field(line, "step", math.inf) <= step]
-        write_atomically(self._out / LOG, "".join(kept).encode())
+        log = self._out / LOG
+        with replacing(log) as kept:
+            for line in _lines(log):
+                if _field(line, "step", math.inf) <= step:
+                    kept.write(line.encode())
 
 
 @contextmanager
@@ -118,15 +117,30 @@ def _thread_told(folder: Path) -> Iterator[None]:
         threading.excepthook = before
 
 
-def _thinned(records: list[Any]) -> list[Any]:
-    return records[:: max(1, len(records) // CURVE_POINTS)]
+def _points(log: Path) -> list[Any]:
+    """Some steps of a log, by their number; of one of a million lines no others are kept."""
+    with_loss, scored = list[int](), list[int]()
+    for number, line in enumerate(_lines(log)):
+        record = json.loads(line)
+        if "loss" in record:
+            with_loss.append(number)
+            scored += [number] if "held_out" in record else []
+    wanted = {*_thinned(with_loss), *_thinned(scored)}
+    records = [json.loads(line) for number, line in enumerate(_lines(log)) if number in wanted]
+    shown = {record["step"]: record for record in records}
+    return [shown[step] for step in sorted(shown)]
+
+
+def _thinned(numbers: list[int]) -> list[int]:
+    return numbers[:: max(1, len(numbers) // CURVE_POINTS)]
 
 
 def _make_room(out: Path, recipe: str) -> Path | None:
     log, aside = out / LOG, None
-    there = [_field(line, "recipe", recipe) for line in _lines(log)]
-    if there and there[0] != recipe:
-        aside = log.rename(_named_after(log, there[0]))
+    with closing(_lines(log)) as lines:
+        there = _field(next(lines, ""), "recipe", recipe)
+    if there != recipe:
+        aside = log.rename(_named_after(log, there))
     if not log.exists() and _named_after(log, recipe).exists():
         _named_after(log, recipe).rename(log)
     return aside
@@ -136,9 +150,11 @@ def _named_after(log: Path, recipe: str) -> Path:
     return log.with_stem(f"{log.stem}.{recipe}")
 
 
-def _lines(path: Path) -> list[str]:
-    text = path.read_text(errors="replace") if path.exists() else ""
-    return text.splitlines(keepends=True)
+def _lines(path: Path) -> Generator[str]:
+    """One by one: a long training's are gigabytes."""
+    if path.exists():
+        with path.open(errors="replace") as file:
+            yield from file
 
 
 def _field(line: str, name: str, otherwise: Any) -> Any:
