@@ -47,6 +47,10 @@ class ProgressLine:
         """Of what the next `update` calls done, so many more are an earlier run's: no pace."""
         self._first += count
 
+    def restart(self) -> None:
+        """Let the time run from here: so far it went into what is no pace."""
+        self._started = time.monotonic()
+
     def update(self, done: int, note: str) -> None:
         """Show how much is done by now, and what else there is to say."""
         now = time.monotonic()

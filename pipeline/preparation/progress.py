@@ -28,9 +28,13 @@ class ConversionProgress:
         self._show()
 
     def resume(self, samples: int) -> None:
-        """Count samples that an earlier run dealt with."""
+        """Count samples that an earlier run dealt with; to prove its tars takes time, and is no
+        pace."""
         self._resumed += samples
         self._line.done_before(samples)
+        if samples and not self._made:
+            self._started = time.monotonic()
+            self._line.restart()
         self._show()
 
     def _show(self) -> None:

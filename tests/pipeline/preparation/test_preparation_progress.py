@@ -34,6 +34,16 @@ def test_what_an_earlier_run_did_is_done_and_no_pace(clock: list[float], capsys)
     assert capsys.readouterr().err == line
 
 
+def test_the_time_that_finished_tars_take_to_prove_is_no_pace(clock: list[float], capsys) -> None:
+    with ConversionProgress("objects/train", 1000) as progress:
+        for clock[0] in range(60, 601, 60):
+            progress.resume(50)
+        for clock[0] in range(601, 661):
+            progress.add(1)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "sample 560/1000, 1.0/s (objects/train), 0:07:20 left"
+
+
 def test_short_work_says_nothing(capsys) -> None:
     with ConversionProgress("objects/train", 10) as progress:
         progress.add(10)
