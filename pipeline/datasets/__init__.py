@@ -18,9 +18,9 @@ NAMED = 3
 """Names that a note lists."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RawItem:
-    """One sample of the raw dataset."""
+    """One sample of the raw dataset; every process that prepares it holds all of them."""
 
     key: str
     """Unique and stable. Dots end a key in a WebDataset tar, a leading `__` hides the sample."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.config import SourceConfig
 from pipeline.datasets import RawDataset, RawItem, key_of
-from pipeline.datasets.reading.labels import described
+from pipeline.datasets.reading.labels import Labels, described
 from pipeline.datasets.reading.own_media import LICENCE, read_media, words
 from pipeline.datasets.reading.settings import settings_of
 from pipeline.datasets.reading.splits import HELD_OUT, drawn_split, require_split
@@ -63,7 +63,7 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     if settings.split in columns:
         require_split(table, split, sorted({sample.split for sample in samples.values()}))
     classes = sorted({label for sample in samples.values() for label in sample.labels})
-    read_one = partial(_members, table.parent, source, settings, classes)
+    read_one = partial(_members, table.parent, source, settings, Labels(classes))
     items = [
         RawItem(key_of(path), partial(read_one, path, sample))
         for path, sample in samples.items()
@@ -121,10 +121,10 @@ def _header(table: Path) -> str:
 
 
 def _members(
-    folder: Path, source: SourceConfig, settings: Settings, classes: list[str],
+    folder: Path, source: SourceConfig, settings: Settings, classes: Labels,
     path: str, sample: _Sample,
 ) -> dict[str, bytes]:  # fmt: skip
-    numbers = sorted({classes.index(label) for label in sample.labels})
+    numbers = sorted({classes.number(label) for label in sample.labels})
     more = {"depth": settings.sensor} if settings.sensor else {}
     media = read_media(folder / path, source.modality, path)
     return {**media, **described(path, numbers, sample.captions, **more)}

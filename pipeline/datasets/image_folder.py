@@ -44,15 +44,17 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
         raise UserError(f"{raw}: expected a folder for each class, found none")
     folder = raw / split if there else raw
     listing = list_files(folder, SUFFIXES["image"])
-    places = [path.relative_to(folder) for path in listing.files]
+    places = [path.relative_to(folder).as_posix() for path in listing.files]
+    inside = [place for place in places if "/" in place]
+    numbers = {name: number for number, name in enumerate(classes)}
     items = [
-        RawItem(key, partial(_members, folder / place, key, classes.index(place.parts[0])))
-        for place in places
-        if len(place.parts) > 1 and (key := key_of(place.as_posix()))
+        RawItem(key, partial(_members, folder, place, key, numbers[_class(place)]))
+        for place in inside
+        if (key := key_of(place))
         if there or drawn_split(key, source.splits, settings.held_out) == split
     ]
-    seen = {place.parts[0] for place in places if len(place.parts) > 1}
-    loose = [place.name for place in places if len(place.parts) == 1]
+    seen = set(map(_class, inside))
+    loose = [place for place in places if "/" not in place]
     notes = (
         *listing.notes,
         *noted("pictures are in no class folder and left out", loose),
@@ -65,5 +67,10 @@ def read(raw: Path, split: str, source: SourceConfig) -> RawDataset:
     return RawDataset(items, classes, ("image",), LICENCE, class_words=words(classes), notes=notes)
 
 
-def _members(path: Path, key: str, label: int) -> dict[str, bytes]:
-    return {**read_media(path, "image", key), **described(key, [label])}
+def _class(place: str) -> str:
+    return place.partition("/")[0]
+
+
+def _members(folder: Path, place: str, key: str, label: int) -> dict[str, bytes]:
+    """A text for the place: of a million pictures, paths would take as much as all the rest."""
+    return {**read_media(folder / place, "image", key), **described(key, [label])}

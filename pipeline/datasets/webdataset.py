@@ -13,9 +13,11 @@ members by other names, what cannot be read or is of another split must not lie 
 samples lie in the order that the seed gives them.
 """
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import msgspec
 
@@ -28,8 +30,11 @@ from pipeline.datasets.reading.settings import settings_of
 from pipeline.datasets.reading.splits import HELD_OUT, drawn_split, require_split, split_folders
 from pipeline.datasets.reading.tables import read_lines
 from pipeline.errors import UnreadableSample, UserError
-from pipeline.small_files import open_regular
+from pipeline.small_files import regular_descriptor
 from pipeline.tar import BLOCK, TarError, file_places
+
+_PAGE = 4096
+"""Bytes that are read at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +47,16 @@ class Settings:
     """Share of each split but `train`, where no folders are splits."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a file's bytes are."""
+    """Where a file's bytes are; a terabyte has some ten million."""
 
     tar: Path
     first: int
     size: int
 
     def read(self) -> bytes:
-        with open_regular(self.tar) as file:
+        with _opened(self.tar) as file:
             file.seek(self.first)
             return file.read(self.size)
 
@@ -114,7 +119,7 @@ def _samples(tar: Path) -> list[_Sample]:
     """(key, ending -> its file) of a tar."""
     samples: dict[str, dict[str, _Place]] = {}
     try:
-        with open_regular(tar) as file:
+        with _opened(tar) as file:
             for name, (first, size) in file_places(file, tar.stat().st_size):
                 stem, _, ending = name.removeprefix("./").rpartition(".")
                 if is_left(PurePosixPath(name).name):
@@ -133,9 +138,14 @@ def _samples(tar: Path) -> list[_Sample]:
     return list(samples.items())
 
 
+def _opened(tar: Path) -> BinaryIO:
+    """For little in many places; with a larger buffer what lies between them is read too."""
+    return os.fdopen(regular_descriptor(tar), "rb", buffering=_PAGE)
+
+
 def _has_end(tar: Path) -> bool:
     """Whether two blocks of zeros are its last, as every writer's that was not stopped."""
-    with open_regular(tar) as file:
+    with _opened(tar) as file:
         file.seek(max(0, tar.stat().st_size - 2 * BLOCK))
         return not file.read().strip(b"\0")
 

@@ -35,9 +35,8 @@ def list_files(folder: Path, suffixes: tuple[str, ...]) -> Listing:
     others: list[Path] = []
     for path in _below(folder, frozenset()):
         (files if path.name.lower().endswith(suffixes) else others).append(path)
-    order = sorted(files, key=lambda path: path.parts)
     names = sorted(path.relative_to(folder).as_posix() for path in others)
-    return Listing(order, noted(f"files in {folder} end in none of {' '.join(suffixes)}", names))
+    return Listing(files, noted(f"files in {folder} end in none of {' '.join(suffixes)}", names))
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -71,18 +70,20 @@ def folder_with(raw: Path, *names: str) -> Path:
 
 
 def _below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """Every file, in the order of their paths' parts."""
     there = folder.stat()
     place = (there.st_dev, there.st_ino)
     if place in above:
         raise UserError(f"{folder}: a link to a folder above it; remove the link")
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if is_left(entry.name):
-                continue
-            if entry.is_dir():
-                yield from _below(folder / entry.name, above | {place})
-            else:
-                yield folder / entry.name
+        named = sorted(entries, key=lambda entry: entry.name)
+    for entry in named:
+        if is_left(entry.name):
+            continue
+        if entry.is_dir():
+            yield from _below(folder / entry.name, above | {place})
+        else:
+            yield folder / entry.name
 
 
 def is_left(name: str) -> bool:

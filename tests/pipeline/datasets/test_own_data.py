@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import tarfile
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.datasets import image_folder, webdataset
 from pipeline.errors import UserError
 from tests.made_media import corners, saved
 from tests.made_members import SENSOR, audio_bytes, depth_png, hum, waves
 from tests.pipeline.datasets.conversions import converted, labels, put, rejected
-from tests.tiny_world import npy_bytes
+from tests.tiny_world import npy_bytes, tiny_params
 
 JPEG, PNG = saved(corners(), "jpeg"), saved(corners(), "png")
 WAV = audio_bytes(hum(0.1))
@@ -39,6 +42,19 @@ def test_class_folders_are_read_at_any_depth(tmp_path: Path, capsys) -> None:
     said = capsys.readouterr().err
     assert "1 pictures are in no class folder and left out: loose.jpg" in said
     assert "owl/notes.txt" in said
+
+
+def test_a_listed_picture_takes_few_bytes(tmp_path: Path) -> None:
+    """Every process that prepares a million of them holds all."""
+    raw = put(tmp_path / "raw", {f"gull/{number:08d}.jpg": b"" for number in range(3000)})
+    source = replace(tiny_params(tmp_path).sources["renders"], converter="image_folder")
+    source = replace(source, splits=["train"])
+    image_folder.read(raw, "train", source)
+    tracemalloc.start()
+    listed = image_folder.read(raw, "train", source)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / len(listed.items) < 500
 
 
 def test_split_folders_share_their_classes(tmp_path: Path) -> None:
@@ -207,6 +223,23 @@ def test_tars_that_count_anew_keep_their_samples_apart(tmp_path: Path) -> None:
     assert {key: captions(it) for key, it in samples.items()} == {
         "a/0/0": ["one"], "b/0/0": ["two"],
     }  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="counts bytes as Linux does")
+def test_of_tars_only_the_headers_are_read(tmp_path: Path) -> None:
+    whole = tar_of({f"{number}.jpg": bytes(60_000) for number in range(100)})
+    raw = put(tmp_path / "raw", {"0.tar": whole})
+    source = replace(tiny_params(tmp_path).sources["renders"], converter="webdataset")
+    source = replace(source, splits=["train"])
+    before = bytes_read()
+    assert len(webdataset.read(raw, "train", source).items) == 100
+    assert bytes_read() - before < len(whole) / 5
+
+
+def bytes_read() -> int:
+    """By this process so far, from files or what is kept of them in memory."""
+    told = Path("/proc/self/io").read_text()
+    return int(told.split("rchar: ")[1].split()[0])
 
 
 @pytest.mark.parametrize("again", ["1.jpg", "./1.jpg", "1.JPG"])

@@ -29,6 +29,9 @@ def test_files_are_listed_in_one_order_without_what_systems_leave(tmp_path: Path
     assert names == ["a/x.jpg", "b/1.jpg", "b/2.JPG"]
     assert listing.notes == (f"1 files in {tmp_path} end in none of .jpg: read.me",)
     assert subfolders(tmp_path) == ["a", "b"]
+    put(tmp_path, {"a-b/1.jpg": b"", "a.jpg": b"", "a/1/x.jpg": b"", "a/1.jpg": b""})
+    found = list_files(tmp_path, (".jpg",)).files
+    assert found == sorted(found, key=lambda path: path.parts)
 
 
 def test_a_link_to_a_folder_above_is_told(tmp_path: Path) -> None:
