@@ -120,11 +120,13 @@ class SourceStream:
         self.source, self.targets, self.texts = source, targets, texts
         self.modality = params.sources[source].modality
         self._folder = source_folder(params, source, split)
-        self._index: ShardIndex = read_index(self._folder)
-        if any(target.store.index != self._index for target in targets):
+        index = read_index(self._folder)
+        if any(target.store.index != index for target in targets):
             raise UserError(
                 f"{self._folder / INDEX}: prepared anew while it was being opened; run again"
             )
+        # A million captions are kept once
+        self._index: ShardIndex = targets[0].store.index if targets else index
         counts = [shard.count for shard in self._index.shards]
         self.order = SourceOrder(params.train.seed, source, counts)
         self._maker = ViewMaker(chain_for(self.modality, self.modality), params.seed, params.views)

@@ -8,7 +8,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.openclip import load_openclip
-from pipeline.shards import read_index, read_shard, write_index, write_shard
+from pipeline.shards import ShardIndex, read_index, read_shard, write_index, write_shard
 from pipeline.store import Plane
 from stage2_train.stream.join import Draw, MiniBatch, SourceStream
 from stage2_train.stream.order import MOST_RUNS, Cursor
@@ -37,6 +37,13 @@ def take(
         batches.append(stream(Draw("objects", cursor, range(size))))
         cursor = stream.order.after(cursor, size)
     return batches, cursor
+
+
+def test_a_stream_keeps_no_index_beside_that_of_its_stores(cached_world: Path) -> None:
+    """Every worker process holds it, with a million captions."""
+    stream = make_stream(cached_world)
+    kept = [value for value in vars(stream).values() if isinstance(value, ShardIndex)]
+    assert all(index is target.store.index for index in kept for target in stream.targets)
 
 
 def test_order_does_not_depend_on_batch_sizes(cached_world: Path) -> None:
