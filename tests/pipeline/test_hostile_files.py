@@ -41,6 +41,7 @@ BROKEN = {
     "deep objects": b'{"notes":' * 100_000,
     "a wide integer": b'{"format": ' + b"1" * 400 + b', "notes": {}, "dim": ' + b"1" * 400 + b"}",
     "a flood of values": b'{"classes": [' + b"[]," * (1 << 21) + b"[]]}",
+    "a flood in a text without an end": b'{"classes": ["' + b',\\"' * (1 + (1 << 22)),
     "NaN": b'{"format": NaN, "dim": NaN}',
 }
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from pipeline import small_files
 from pipeline.datasets import RawItem
 from pipeline.errors import UserError
 from pipeline.shards import (
@@ -191,6 +192,17 @@ def test_the_index_comes_back_and_counts(folder: Path, shard: ShardInfo) -> None
     write_index(folder, index)
     assert read_index(folder) == index
     assert (index.samples, index.rows, index.row_slice(1)) == (7, 10, slice(5, 10))
+
+
+def test_commas_in_captions_are_no_values(
+    folder: Path, shard: ShardInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million captions that list what is seen there are more than an index may have values."""
+    monkeypatch.setattr(small_files, "MOST_VALUES", 50)
+    captions = ["a [red] chair, wooden" + ", old" * 99, 'a "pan, of tin", or {a pot\\', '"']
+    index = replace(index_of([shard]), captions=captions)
+    write_index(folder, index)
+    assert read_index(folder) == index
 
 
 @pytest.mark.parametrize(
