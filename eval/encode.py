@@ -188,14 +188,14 @@ def _check_read(found: EncodedSplit) -> None:
 
 
 def check_finite(features: Tensor, who: str) -> None:
-    """Refuse features [samples, dim] that no cosine can be taken of.
+    """Refuse features [samples or texts, dim] that no cosine can be taken of.
 
     Raises:
-        UserError: of `who`, with how many samples it happened to.
+        UserError: of `who`, with how many inputs it happened to.
     """
     broken = int((~features.isfinite()).any(dim=-1).sum())
     if broken:
         raise UserError(
-            f"{who} gives features that are not finite for {broken} of {len(features)} samples; "
+            f"{who} gives features that are not finite for {broken} of {len(features)} inputs; "
             "its weights are damaged, or its training diverged: train or download it again"
         )

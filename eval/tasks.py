@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eval.classification import class_cosines, classification_scores, majority_share
-from eval.encode import EncodedSplit
+from eval.encode import EncodedSplit, check_finite
 from eval.folds import fold_scores
 from eval.merged_classes import merged_scores
 from eval.multilabel import label_matrix, multilabel_scores
@@ -90,8 +90,9 @@ class ZeroShotTask:
         """Of a model by its features, float32 [samples, dim] on the CPU, and its text encoder.
 
         Raises:
-            UserError: by folds, of which a sample has none.
+            UserError: by folds, of which a sample has none; a text's feature is not finite.
         """
+        encode_text = _checked(encode_text)
         if self.metric == "retrieval":
             return _retrieval(self.data, features, encode_text)
         words = self.data.index.words
@@ -127,6 +128,15 @@ class ZeroShotTask:
                 "which their benchmark is scored; set its metric to top1"
             )
         return torch.tensor(folds)
+
+
+def _checked(encode_text: TextEncoder) -> TextEncoder:
+    def checked(texts: Sequence[str]) -> Tensor:
+        features = encode_text(texts)
+        check_finite(features, "the text tower")
+        return features
+
+    return checked
 
 
 def _retrieval(data: EncodedSplit, features: Tensor, encode_text: TextEncoder) -> ModelScores:

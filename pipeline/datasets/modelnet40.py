@@ -47,24 +47,27 @@ CLASSES = [
 def read(raw: Path, split: str) -> RawDataset:
     """List a split of whichever release is there, the points first, as text before pickles."""
     known_split(split, *EXPECTED)
-    list_file, pickle = f"modelnet40_{split}.txt", f"modelnet40_{split}_8192pts_fps.dat"
-    folder = folder_with(raw, list_file)
-    listed = read_lines(folder / list_file) if (folder / list_file).is_file() else []
-    found, notes = _listed(folder, list_file, listed) if listed else ([], ())
-    pickled = folder_with(raw, pickle) / pickle
-    if not found and pickled.is_file():
-        items, notes = _pickled(pickled, split, listed), ()
-    else:
-        if not listed:
-            found, notes = _meshes(raw, split)
-        labels = Labels(CLASSES)
-        items = [RawItem(key_of(path.stem), partial(_members, path, labels)) for path in found]
+    items, notes = _items(raw, split)
     lacking = [c for c in CLASSES if not any(item.key.startswith(f"{c}_") for item in items)]
     return RawDataset(
         items, CLASSES, ("points",), LICENCE, EXPECTED[split], exact=split == "test",
         class_words=[name.replace("_", " ") for name in CLASSES],
         notes=(*notes, *noted("classes have no sample", lacking)),
     )  # fmt: skip
+
+
+def _items(raw: Path, split: str) -> tuple[list[RawItem], tuple[str, ...]]:
+    list_file, pickle = f"modelnet40_{split}.txt", f"modelnet40_{split}_8192pts_fps.dat"
+    folder = folder_with(raw, list_file)
+    listed = read_lines(folder / list_file) if (folder / list_file).is_file() else []
+    found, notes = _listed(folder, list_file, listed) if listed else ([], ())
+    pickled = folder_with(raw, pickle) / pickle
+    if not found and pickled.is_file():
+        return _pickled(pickled, split, listed), ()
+    if not listed:
+        found, notes = _meshes(raw, split)
+    labels = Labels(CLASSES)
+    return [RawItem(key_of(path.stem), partial(_members, path, labels)) for path in found], notes
 
 
 def _members(path: Path, labels: Labels) -> dict[str, bytes]:
@@ -112,7 +115,7 @@ def _pickled(path: Path, split: str, listed: list[str]) -> list[RawItem]:
 def _class(array: PickledArray) -> str:
     try:
         (label,) = array.read("<i4" if array.size == 4 else "<i8").tolist()
-        return dict(enumerate(CLASSES))[label]
+        return dict(enumerate(CLASSES))[label]  # of a list, -1 would be its last
     except (UnreadableSample, KeyError) as error:
         raise UserError(
             f"{array.path}: expected labels of 0 to {len(CLASSES) - 1}, found {error}; put the "

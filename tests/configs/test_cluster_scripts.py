@@ -24,14 +24,12 @@ def program(file: Path, script: str) -> None:
 
 
 def test_jobs_that_slurm_refuses_end_the_command(tmp_path: Path) -> None:
-    pytest.importorskip("dask_jobqueue", reason="no dask_jobqueue: pip install dask-jobqueue")
     program(tmp_path / "sbatch", "echo 'sbatch: error: invalid partition' >&2; exit 1")
     line = said(tmp_path, sys.executable, "configs/slurm.py", "2", "--teacher", "ulip")
     assert line.startswith("error: sbatch refused 2 of 2 jobs, see above; adapt ")
 
 
 def test_some_jobs_that_slurm_refuses_end_the_others(tmp_path: Path) -> None:
-    pytest.importorskip("dask_jobqueue", reason="no dask_jobqueue: pip install dask-jobqueue")
     program(tmp_path / "sbatch", f"mkdir {tmp_path}/one && echo Submitted batch job 7")
     program(tmp_path / "scancel", f"echo $* > {tmp_path}/ended")
     line = said(tmp_path, sys.executable, "configs/slurm.py", "2", "--teacher", "ulip")

@@ -77,3 +77,10 @@ def test_captions_are_found_and_find() -> None:
     assert values["to_text_r1"] == 1
     assert values["to_text_r5"] == values["from_text_r10"] == 1
     assert clips.described() == {"samples": 2, "unreadable": 0, "captions": 3, "chance": 0.5}
+
+
+@pytest.mark.parametrize("captions", [(), (("one",), ("two",))])
+def test_a_text_tower_that_gives_no_numbers_is_named(captions: tuple) -> None:
+    asked = task([(0,), (1,)], captions=captions)
+    with pytest.raises(UserError, match="the text tower gives features that are not finite for"):
+        asked.scores(torch.ones(2, 4), lambda texts: torch.full((len(texts), 4), torch.nan))

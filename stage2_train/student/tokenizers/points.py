@@ -50,7 +50,7 @@ def largest(x: Tensor) -> Tensor:
 
     On a GPU one of several equal points gets all the gradient that on the CPU they share: to count
     them takes longer than to find them. In float32 the weights' is the same, for the equal points'
-    inputs are equal too; in bfloat16 rounding makes others equal, and it differs by some 5 %.
+    inputs are equal too; in bfloat16 rounding makes others equal, and it is another subgradient.
     """
     return x.max(1).values if x.is_cuda else x.amax(1)
 
