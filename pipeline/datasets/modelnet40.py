@@ -146,5 +146,5 @@ def _nothing(raw: Path, split: str) -> str:
     return (
         f"expected modelnet40_normal_resampled/ with modelnet40_{split}.txt in it, or "
         f"modelnet40_{split}_8192pts_fps.dat, or ModelNet40/CLASS/{split}/*.off, found "
-        f"{', '.join(others[:1] or subfolders(raw)[:3])}"
+        f"{', '.join(others[:1] or subfolders(raw)[:3]) or 'nothing'}"
     )

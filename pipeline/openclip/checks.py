@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.checkpoint import first_difference, load_checkpoint, unwrapped
 from pipeline.errors import UserError
+from pipeline.openclip.untrained import untrained_model
 from pipeline.script_archive import is_script
 from pipeline.torch_file import damaged
 
@@ -70,11 +71,7 @@ def difference(arch: str, path: Path) -> str | None:
     """The first tensor in which a file differs from a built-in arch, where it can be told."""
     if path.suffix in (".npz", ".npy"):
         return None
-    with torch.device("meta"):
-        model = open_clip.create_model(
-            arch, device="meta", load_weights=False, pretrained_image=False, pretrained_text=False
-        )
-    tensors = _tensors(path)
+    model, tensors = untrained_model(arch, "meta"), _tensors(path)
     different = first_difference(model, tensors)
     if different is None and not any(name in load_checkpoint(path) for name in tensors):
         return "its tensors' names begin with the name of a wrapper; take that off"
